@@ -1,0 +1,175 @@
+// Files: atomic writes, hashes, JSON Lines. What is complete on disk was renamed into place last.
+import { createHash, randomBytes } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { mkdir, open, readFile, rename, rm } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { createInterface } from 'node:readline'
+import { hasCode, messageOf, UserError } from './errors.ts'
+
+/** Writes a file whole or not at all: to a neighbour first, synced, then renamed. A full disk is a UserError. */
+export async function writeFileAtomic(path: string, data: string | Uint8Array): Promise<void> {
+  await mkdir(dirname(path), { recursive: true })
+  const partial = `${path}.${process.pid}-${randomBytes(4).toString('hex')}.partial`
+  try {
+    const file = await open(partial, 'w')
+    try {
+      await file.writeFile(data)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await rename(partial, path)
+  } catch (error) {
+    await rm(partial, { force: true })
+    throw writeError(path, error)
+  }
+}
+
+/** The UserError for a failed write (full disk, no permission), or the error itself. */
+export function writeError(path: string, error: unknown): unknown {
+  if (hasCode(error, 'ENOSPC')) {
+    return new UserError(`${path}: the disk is full. Free some space (meikai clean) and run again; finished work is kept.`, {
+      cause: error,
+    })
+  }
+  if (hasCode(error, 'EACCES') || hasCode(error, 'EROFS') || hasCode(error, 'EPERM')) {
+    return new UserError(`${path}: cannot be written (${messageOf(error)}).`, { cause: error })
+  }
+  return error
+}
+
+/** Writes a value as indented JSON, atomically. */
+export function writeJson(path: string, value: unknown): Promise<void> {
+  return writeFileAtomic(path, `${JSON.stringify(value, null, 2)}\n`)
+}
+
+/** Reads a JSON file; a missing or broken one is a UserError that names it. */
+export async function readJson(path: string): Promise<unknown> {
+  const text = await readText(path)
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    throw new UserError(`${path}: not valid JSON (${messageOf(error)}).`, { cause: error })
+  }
+}
+
+/** Reads a text file as strict UTF-8 (a byte-order mark is dropped); missing, unreadable or badly encoded is a UserError. */
+export async function readText(path: string): Promise<string> {
+  let bytes: Uint8Array
+  try {
+    bytes = await readFile(path)
+  } catch (error) {
+    throw readError(path, error)
+  }
+  return decodeUtf8(bytes, path)
+}
+
+/** Decodes strict UTF-8; the UserError names the line of the first bad byte. */
+export function decodeUtf8(bytes: Uint8Array, path: string): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch (error) {
+    throw new UserError(`${path}: not UTF-8 text (first bad byte in line ${badLine(bytes)}). Convert it to UTF-8.`, {
+      cause: error,
+    })
+  }
+}
+
+function badLine(bytes: Uint8Array): number {
+  let line = 1
+  let start = 0
+  for (let i = 0; i <= bytes.length; i++) {
+    if (i < bytes.length && bytes[i] !== 10) continue
+    try {
+      new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(start, i))
+    } catch {
+      return line
+    }
+    line++
+    start = i + 1
+  }
+  return line
+}
+
+/** The UserError for a failed read. */
+export function readError(path: string, error: unknown): unknown {
+  if (hasCode(error, 'ENOENT')) return new UserError(`${path}: no such file or folder.`, { cause: error })
+  if (hasCode(error, 'EACCES') || hasCode(error, 'EPERM')) {
+    return new UserError(`${path}: cannot be read (permission denied).`, { cause: error })
+  }
+  if (hasCode(error, 'EISDIR')) return new UserError(`${path}: is a folder, a file was expected.`, { cause: error })
+  return error
+}
+
+/** Serialises records as JSON Lines and writes them atomically. */
+export function writeJsonLines(path: string, records: Iterable<unknown>): Promise<void> {
+  const lines: string[] = []
+  for (const record of records) lines.push(JSON.stringify(record))
+  return writeFileAtomic(path, lines.length === 0 ? '' : `${lines.join('\n')}\n`)
+}
+
+/** Reads JSON Lines one record at a time, blank lines skipped; a broken line is a UserError naming file and line. */
+export async function* readJsonLines(path: string): AsyncGenerator<{ value: unknown; line: number }> {
+  const stream = createReadStream(path)
+  const decoder = new TextDecoder('utf-8', { fatal: true })
+  let line = 0
+  try {
+    for await (const text of createInterface({ input: stream.setEncoding('latin1'), crlfDelay: Number.POSITIVE_INFINITY })) {
+      line++
+      if (text.trim() === '') continue
+      let decoded: string
+      try {
+        decoded = decoder.decode(Buffer.from(text, 'latin1'))
+      } catch (error) {
+        throw new UserError(`${path}:${line}: not UTF-8 text. Convert the file to UTF-8.`, { cause: error })
+      }
+      try {
+        yield { value: JSON.parse(decoded), line }
+      } catch (error) {
+        if (error instanceof SyntaxError) {
+          throw new UserError(`${path}:${line}: not valid JSON (${error.message}). Each line must be one JSON object.`, {
+            cause: error,
+          })
+        }
+        throw error
+      }
+    }
+  } catch (error) {
+    throw readError(path, error)
+  } finally {
+    stream.destroy()
+  }
+}
+
+/** All records of a JSON Lines file that we wrote ourselves. */
+export async function loadJsonLines<T>(path: string): Promise<T[]> {
+  const records: T[] = []
+  for await (const { value } of readJsonLines(path)) records.push(value as T)
+  return records
+}
+
+/** SHA-256 of a file's bytes, in hexadecimal. */
+export async function hashFile(path: string): Promise<string> {
+  const hash = createHash('sha256')
+  try {
+    for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer)
+  } catch (error) {
+    throw readError(path, error)
+  }
+  return hash.digest('hex')
+}
+
+/** SHA-256 of a JSON value, whatever the order of its keys. */
+export function hashJson(value: unknown): string {
+  return createHash('sha256').update(canonicalJson(value)).digest('hex')
+}
+
+function canonicalJson(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map((item) => canonicalJson(item ?? null)).join(',')}]`
+  if (value !== null && typeof value === 'object') {
+    const entries = Object.entries(value).filter(([, item]) => item !== undefined)
+    entries.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
+    return `{${entries.map(([key, item]) => `${JSON.stringify(key)}:${canonicalJson(item)}`).join(',')}}`
+  }
+  return JSON.stringify(value)
+}

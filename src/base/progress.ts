@@ -1,0 +1,46 @@
+// Progress as a stream of typed events, named noun-verb; the terminal, plain lines and JSON Lines are displays of it.
+
+/** Numbers of one optimizer step. Sums over positions are in nats. */
+export interface StepMetrics {
+  /** Mean loss of the step, as the objective defines it. */
+  loss: number
+  learningRate: number
+  /** Global norm of the gradient before clipping. */
+  gradientNorm: number
+  /** Tokens with a loss in this step. */
+  tokens: number
+  /** Wall seconds of the step. */
+  seconds: number
+  /** Preference objectives only: means over the step's pairs (summed log-probabilities, nats). */
+  preference?: PreferenceMetrics
+}
+
+export interface PreferenceMetrics {
+  chosenLogProbability: number
+  rejectedLogProbability: number
+  /** beta x [(policy - reference) of chosen - (policy - reference) of rejected], before the sigmoid. */
+  margin: number
+  /** Share of pairs whose margin is above 0. */
+  accuracy: number
+  /** Mean response lengths in tokens. */
+  chosenTokens: number
+  rejectedTokens: number
+}
+
+/** What an engine reports while it trains. Every number that goes into metrics.jsonl comes from here. */
+export type TrainingEvent =
+  | { type: 'training-start'; steps: number; firstStep: number; trainableParameters: number; threads: number }
+  | ({ type: 'step-end'; step: number } & StepMetrics)
+  | { type: 'evaluation-end'; step: number; set: string; loss: number; tokens: number; preference?: PreferenceMetrics }
+  | { type: 'checkpoint-saved'; step: number; folder: string }
+  | { type: 'training-end'; step: number; keptStep: number; folder: string }
+
+/** What the pipeline reports while a run goes on. */
+export type RunEvent =
+  | { type: 'run-start'; name: string; folder: string; stages: { id: string; state: 'done' | 'changed' | 'new' | 'interrupted' }[] }
+  | { type: 'stage-start'; stage: string; index: number; count: number }
+  | { type: 'stage-progress'; stage: string; done: number; total: number; unit: string; note?: string; sample?: string }
+  | { type: 'training'; stage: string; event: TrainingEvent }
+  | { type: 'stage-end'; stage: string; seconds: number; kept: boolean; summary: string }
+  | { type: 'warning'; stage?: string; message: string }
+  | { type: 'run-end'; name: string; seconds: number; report?: string }

@@ -1,0 +1,86 @@
+// The engine's interface: a training job in, typed training events out.
+import type { TrainingEvent } from '../base/progress.ts'
+
+/** A model on disk: a Hugging Face folder (config.json, safetensors, tokenizer.json) and, where there is one, a PEFT adapter folder on top. */
+export interface ModelReference {
+  folder: string
+  adapter?: string
+}
+
+/** Which weights learn. */
+export type TrainingMethod =
+  | { kind: 'full' }
+  | { kind: 'lora'; rank: number; alpha: number; /** Names of linear layers, e.g. 'q_proj'. */ targetModules: string[] }
+
+/** What is minimised; the paper's symbols are in the comments. */
+export type Objective =
+  | { kind: 'next-token' }
+  | {
+      kind: 'preference'
+      /** rpo: DPO term + alpha x NLL of chosen; dpo: alpha 0; winners: the NLL term alone. */
+      loss: 'rpo' | 'dpo' | 'winners'
+      beta: number
+      alpha: number
+      /** The reference model p_ref; its log-probabilities are computed once, before the first step. */
+      reference: ModelReference
+    }
+
+/** A training job: flat values and file names only, so that an engine elsewhere can run the same one. */
+export interface TrainingJob {
+  /** The model that training starts from. */
+  model: ModelReference
+  method: TrainingMethod
+  objective: Objective
+  /** JSON Lines of TokenRow (next-token) or PairRow (preference). */
+  trainingFile: string
+  /** Held-out sets in the same form: losses under these names every `evaluateEverySteps`, before the first and after the last step. */
+  evaluationFiles: Record<string, string>
+  /** Where checkpoints and the result go. The result: a model folder (full) or a PEFT adapter folder (LoRA) at `<outputFolder>/result`, renamed into place last. */
+  outputFolder: string
+  /** Passes over the data, or optimizer steps: one of the two. */
+  epochs?: number
+  steps?: number
+  /** Next-token: at most this many tokens a micro-batch (padding included); preference: pairs an optimizer step. */
+  batch: { tokens: number; sequenceTokens: number } | { pairs: number; maxTokens: number }
+  /** Micro-batches an optimizer step. */
+  accumulate: number
+  learningRate: number
+  /** The learning rate falls from its peak to this share of it. */
+  finalLearningRateShare: number
+  schedule: 'cosine' | 'linear' | 'constant'
+  warmupSteps: number
+  weightDecay: number
+  adamBeta1: number
+  adamBeta2: number
+  adamEpsilon: number
+  /** Global gradient norm that is clipped to. */
+  clipNorm: number
+  evaluateEverySteps: number
+  checkpointEverySteps: number
+  /** How many checkpoints stay on disk. */
+  keepCheckpoints: number
+  /** Which weights become the result: the last step's, or those with the lowest loss on the first evaluation set. */
+  keep: 'last' | 'best'
+  /** Weights at these steps are kept besides, in the result's own form, at `<outputFolder>/snapshots/step-<n>`. */
+  snapshotSteps: number[]
+  seed: number
+  threads: number
+}
+
+/** What a job will need, for doctor and the dry run. */
+export interface Estimate {
+  /** Peak resident memory, bytes. */
+  bytes: number
+  seconds: number
+  diskBytes: number
+}
+
+/** Trains. A job whose `outputFolder` holds checkpoints of the same job goes on from the last complete one. */
+export interface Engine {
+  /**
+   * Runs the job. Aborting the signal saves a checkpoint and ends the stream with the signal's reason.
+   * Throws a UserError on bad data, a model that does not fit, or a loss that is no number (naming step and batch; the last good checkpoint stays).
+   */
+  train(job: TrainingJob, signal: AbortSignal): AsyncIterable<TrainingEvent>
+  estimate(job: TrainingJob): Promise<Estimate>
+}

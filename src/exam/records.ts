@@ -1,0 +1,42 @@
+// The records of an examination: items, prompts' ways, graded answers.
+
+/** How an item is asked: answer at once, or explain first and then answer. */
+export type Way = 'answer' | 'explain'
+
+export interface ExamItem {
+  id: string
+  question: string
+  /** Option texts; their letters are a, b, c, ... in order. Empty for numeric items. */
+  options: string[]
+  /** Sets of accepted letters (or numbers as text); an answer is right when it equals one of them. */
+  gold: string[][]
+  points: number
+  /** A model explanation, where the exam has one. */
+  explanation?: string
+  /** Kind of question, for tables (e.g. 'two-hop', a specialty). */
+  kind?: string
+  /** Items of one case share it; statistics cluster by it. */
+  cluster?: string
+  hasFigure?: boolean
+  section?: string
+}
+
+/** One item asked one way of one model, read and graded. */
+export interface GradedAnswer {
+  id: string
+  way: Way
+  output: string
+  finishReason: 'end' | 'length' | 'stop-string'
+  /** Letters (or a number as text) as read; null when unreadable. */
+  answer: string[] | null
+  correct: boolean
+  points: number
+  /** Every output falls in one class. */
+  class: 'answered' | 'none' | 'wrong-count' | 'placeholder' | 'run-on' | 'truncated'
+  /** Where in the output the answer was found: [start, end) in UTF-16 units. */
+  span?: [number, number]
+  /** Why it was read so, in words. */
+  reason: string
+  kind?: string
+  cluster?: string
+}
