@@ -28,9 +28,12 @@ export async function writeFileAtomic(path: string, data: string | Uint8Array): 
 /** The UserError for a failed write (full disk, no permission), or the error itself. */
 export function writeError(path: string, error: unknown): unknown {
   if (hasCode(error, 'ENOSPC')) {
-    return new UserError(`${path}: the disk is full. Free some space (meikai clean) and run again; finished work is kept.`, {
-      cause: error,
-    })
+    return new UserError(
+      `${path}: the disk is full. Free some space (meikai clean) and run again; finished work is kept.`,
+      {
+        cause: error,
+      },
+    )
   }
   if (hasCode(error, 'EACCES') || hasCode(error, 'EROFS') || hasCode(error, 'EPERM')) {
     return new UserError(`${path}: cannot be written (${messageOf(error)}).`, { cause: error })
@@ -114,7 +117,10 @@ export async function* readJsonLines(path: string): AsyncGenerator<{ value: unkn
   const decoder = new TextDecoder('utf-8', { fatal: true })
   let line = 0
   try {
-    for await (const text of createInterface({ input: stream.setEncoding('latin1'), crlfDelay: Number.POSITIVE_INFINITY })) {
+    for await (const text of createInterface({
+      input: stream.setEncoding('latin1'),
+      crlfDelay: Number.POSITIVE_INFINITY,
+    })) {
       line++
       if (text.trim() === '') continue
       let decoded: string
@@ -127,9 +133,12 @@ export async function* readJsonLines(path: string): AsyncGenerator<{ value: unkn
         yield { value: JSON.parse(decoded), line }
       } catch (error) {
         if (error instanceof SyntaxError) {
-          throw new UserError(`${path}:${line}: not valid JSON (${error.message}). Each line must be one JSON object.`, {
-            cause: error,
-          })
+          throw new UserError(
+            `${path}:${line}: not valid JSON (${error.message}). Each line must be one JSON object.`,
+            {
+              cause: error,
+            },
+          )
         }
         throw error
       }

@@ -37,7 +37,12 @@ export type TrainingEvent =
 
 /** What the pipeline reports while a run goes on. */
 export type RunEvent =
-  | { type: 'run-start'; name: string; folder: string; stages: { id: string; state: 'done' | 'changed' | 'new' | 'interrupted' }[] }
+  | {
+      type: 'run-start'
+      name: string
+      folder: string
+      stages: { id: string; state: 'done' | 'changed' | 'new' | 'interrupted' }[]
+    }
   | { type: 'stage-start'; stage: string; index: number; count: number }
   | { type: 'stage-progress'; stage: string; done: number; total: number; unit: string; note?: string; sample?: string }
   | { type: 'training'; stage: string; event: TrainingEvent }

@@ -10,7 +10,7 @@ export interface ModelReference {
 /** Which weights learn. */
 export type TrainingMethod =
   | { kind: 'full' }
-  | { kind: 'lora'; rank: number; alpha: number; /** Names of linear layers, e.g. 'q_proj'. */ targetModules: string[] }
+  | { kind: 'lora'; rank: number; alpha: number /** Names of linear layers, e.g. 'q_proj'. */; targetModules: string[] }
 
 /** What is minimised; the paper's symbols are in the comments. */
 export type Objective =
