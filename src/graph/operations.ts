@@ -1,0 +1,67 @@
+// Every operation that a graph may hold, with its attributes. Each table of rules (shapes, gradients, ONNX, printing,
+// the tests' interpreter) has one row an operation, so a missing rule does not compile.
+import type { Dim, Shape } from './shape.ts'
+
+export type DType = 'float32' | 'int32'
+
+export interface Operations {
+  /** Fed at every run: data, and weights that learn. */
+  input: { name: string }
+  /** A frozen weight, built into the session. */
+  parameter: { name: string }
+  /** A scalar. */
+  constant: { value: number }
+
+  add: object
+  subtract: object
+  multiply: object
+  divide: object
+  negate: object
+  exp: object
+  log: object
+  sqrt: object
+  sigmoid: object
+  /** x * sigmoid(x) */
+  silu: object
+  /** log(1 + exp(x)), without overflow */
+  softplus: object
+
+  /** scale * a·b over the last two axes, each transposed first where it says so; leading axes broadcast. */
+  matmul: { transposeA: boolean; transposeB: boolean; scale: number }
+  transpose: { permutation: readonly number[] }
+  reshape: { shape: Shape }
+  /** Repeats along axes of size 1 and new leading axes: the gradient of sum. */
+  expand: { shape: Shape }
+  /** `size` entries from `start` along one axis; both may be symbolic. */
+  slice: { axis: number; start: Dim; size: Dim }
+  /** Zeros before and after along one axis: the gradient of slice. */
+  pad: { axis: number; before: number; after: number }
+  concat: { axis: number }
+  sum: { axes: readonly number[]; keepDims: boolean }
+  /** Over the last axis. */
+  softmax: object
+
+  /** Rows of a table [V, ...] by int32 indices [N]. */
+  gather: object
+  /** Adds rows [N, ...] into zeros [rows, ...] at int32 indices [N]: the gradient of gather. */
+  scatterRows: { rows: Dim }
+
+  /** Rotary position embedding of halves: x [rows, heads, tokens, width], cos and sin [positions, width/2], positions int32 [rows, tokens]. */
+  rotate: object
+  /** x / sqrt(mean(x^2) + epsilon) * weight over the last axis (Zhang and Sennrich 2019, eq. 4). */
+  rmsNormalize: { epsilon: number }
+  /** 1 / sqrt(mean(x^2) + epsilon) over the last axis, kept as size 1: what rmsNormalize's gradient reuses. */
+  inverseRms: { epsilon: number }
+
+  /**
+   * log softmax(hidden·headᵀ) at each row's target: hidden [N, D], head [V, D], targets int32 [N] -> [N].
+   * With `chunk` > 0 logits exist for that many rows at a time only, and N must be a multiple of it; 0 takes all rows at once.
+   */
+  tokenLogProbability: { chunk: number }
+  /** d tokenLogProbability / d hidden, row by row: [N, D]. */
+  tokenLogProbabilityDirection: { chunk: number }
+  /** Sum over rows of weight_n x d tokenLogProbability_n / d head, weights [N] the fourth input -> [V, D]. */
+  tokenLogProbabilityHeadGradient: { chunk: number }
+}
+
+export type Operation = keyof Operations
