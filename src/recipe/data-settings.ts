@@ -1,0 +1,105 @@
+// Settings of what goes in: the model, the texts, the examinations, the miniature world.
+import { z } from 'zod'
+import { count, countOrZero, path, positive, setting, share } from './setting.ts'
+
+export const modelSettings = z.strictObject({
+  folder: path(
+    'Folder in Hugging Face form: config.json, tokenizer.json and model.safetensors (whole or sharded). Without weights, initial ones are drawn from the seed.',
+    'models/my-model',
+  ),
+  tokenizer: path('Folder with tokenizer.json and tokenizer_config.json, where it is not the model folder.').optional(),
+  licence: setting(z.string().optional(), 'Licence of the model, for the report.'),
+})
+
+const textSource = z.strictObject({
+  path: path(
+    'File, folder or glob: txt, md, JSON Lines ({"text"}, or {"prompt", "completion"} whose completion alone is learnt), Parquet; .gz of the first four.',
+    'texts/*.jsonl',
+  ),
+  role: setting(
+    z.enum(['domain', 'general']).default('domain'),
+    "domain: the field's own texts; general: texts replayed beside them against forgetting, whose held-out loss shows it.",
+  ),
+  epochs: setting(
+    positive().default(1),
+    'How often the source is read in one pass over the mixture; 0.5 takes a seeded half.',
+  ),
+  weight: setting(
+    positive().optional(),
+    'Share of the mixture in tokens, relative to the other weights; then epochs is the most that the source is read.',
+  ),
+  licence: setting(z.string().optional(), 'Licence of the texts, for the report and the model card.'),
+})
+
+export const corpusSettings = z.strictObject({
+  texts: setting(z.array(textSource).default([]), 'Where texts come from.'),
+  pastExam: setting(
+    z
+      .strictObject({
+        answered: setting(
+          positive().optional(),
+          'How often each item of exam.past is printed as a question answered at once.',
+        ),
+        explained: setting(
+          positive().optional(),
+          'How often each item of exam.past that has an explanation is printed explained; fractions as in epochs.',
+        ),
+      })
+      .prefault({}),
+    "The past exam printed in the examination's own prompt form, so that the form is learnt.",
+  ),
+  sequenceTokens: setting(
+    count().default(2048),
+    'Longest training row; longer documents are divided, no token is lost.',
+    {
+      unit: 'tokens',
+    },
+  ),
+  heldOutShare: setting(
+    share().default(0.02),
+    'Seeded share of documents that is never trained on, for the held-out loss.',
+  ),
+  overlapCharacters: setting(
+    countOrZero().default(60),
+    'A document that shares a run this long with a question of exam.preference or exam.test is left out; 0 turns it off. Runs of 30 already occur by case boilerplate.',
+    { unit: 'characters' },
+  ),
+})
+
+const examSource = z.strictObject({
+  path: path("File (items, JSON Lines) or folder (igakuqa: the data set's own layout).", 'exam/test.jsonl'),
+  format: setting(
+    z.enum(['items', 'igakuqa']).default('items'),
+    'items: one JSON object a line, as in docs/formats.md; igakuqa: the published data set.',
+  ),
+  years: setting(z.array(z.int()).optional(), 'Which years, for igakuqa; all when left out.'),
+  textOnly: setting(z.boolean().default(false), 'Leave out questions with a figure.'),
+  items: setting(count().optional(), 'A seeded choice of this many; all when left out.'),
+  licence: setting(z.string().optional(), 'Licence of the questions, for the report.'),
+})
+
+export const examSettings = z.strictObject({
+  past: setting(
+    examSource.optional(),
+    'Items that may be trained on as text; worked examples (shots) are taken from here.',
+  ),
+  preference: setting(
+    examSource.optional(),
+    'Items that the model explains and preference pairs are made from; never printed in the texts.',
+  ),
+  test: setting(examSource, 'Items that the variants are examined on; never trained on.'),
+  answerForm: setting(
+    z.enum(['letter', 'option-text']).default('letter'),
+    "How an answer is given: the options' letters, or an option's text.",
+  ),
+  shots: setting(countOrZero().default(0), 'Worked examples before each question, the same for all.'),
+  template: path('A prompt template of your own (Jinja); the built-in Japanese one when left out.').optional(),
+})
+
+export const miniatureSettings = z.strictObject({
+  seed: setting(z.int().optional(), "Seed of the world; the recipe's seed when left out."),
+  explainedShare: setting(
+    share().default(0.015),
+    'Share of the past-exam entries in the texts that are printed with an explanation. The lower, the more explaining costs the CPT model.',
+  ),
+})
