@@ -1,0 +1,134 @@
+// Compiled graphs: ONNX Runtime sessions that run on the CPU. The only file that imports onnxruntime-node.
+import { isAbsolute } from 'node:path'
+import * as ort from 'onnxruntime-node'
+import { internal } from '../base/errors.ts'
+import type { Shape } from '../graph/shape.ts'
+import { ruleFor, sortValues, type Value } from '../graph/value.ts'
+import { bytesOf, Emitter } from './emitter.ts'
+import { onnxRules } from './onnx-rules.ts'
+import { encodeModel, type OnnxPort } from './protobuf.ts'
+
+/** A dense row-major tensor. Feeds are read in place, so an array may be changed between runs. */
+export interface Tensor {
+  shape: readonly number[]
+  data: Float32Array | Int32Array
+}
+
+/** A frozen weight: in memory, or float32 bytes at a place in a file of the weights' folder. */
+export type FrozenWeight =
+  | { shape: readonly number[]; data: Float32Array }
+  | { shape: readonly number[]; file: string; offset: number; bytes: number }
+
+export interface CompileOptions {
+  /** Frozen weights by parameter name. */
+  weights?: (name: string) => FrozenWeight
+  /** The folder that weights' files lie in, links resolved. */
+  weightsFolder?: string
+  threads: number
+  /** Where ONNX Runtime writes its profile, for tuning. */
+  profile?: string
+}
+
+/** A graph that is ready to run. */
+export class Executable {
+  private readonly session: ort.InferenceSession
+  private readonly shapes: ReadonlyMap<string, Shape>
+
+  constructor(session: ort.InferenceSession, shapes: ReadonlyMap<string, Shape>) {
+    this.session = session
+    this.shapes = shapes
+  }
+
+  /**
+   * Runs the graph. Every input must be fed; `into` gives arrays of the right size that results are written to,
+   * so that large ones (gradients) are not allocated anew at each run.
+   */
+  async run(feeds: Record<string, Tensor>, into: Record<string, Tensor> = {}): Promise<Record<string, Tensor>> {
+    const inputs: Record<string, ort.Tensor> = {}
+    for (const [name, shape] of this.shapes) {
+      const feed = feeds[name] ?? internal(`the graph's input '${name}' is not fed`)
+      if (
+        feed.shape.length !== shape.length ||
+        shape.some((dim, i) => typeof dim === 'number' && dim !== feed.shape[i])
+      ) {
+        internal(`input '${name}' has shape [${feed.shape}], not [${shape}]`)
+      }
+      inputs[name] = toOrt(feed)
+    }
+    const outputs: Record<string, ort.Tensor | null> = {}
+    for (const name of this.session.outputNames) outputs[name] = into[name] ? toOrt(into[name]) : null
+    const results = await this.session.run(inputs, outputs)
+    return Object.fromEntries(
+      Object.entries(results).map(([name, { dims, data }]) => [
+        name,
+        into[name] ?? { shape: dims, data: data as Float32Array },
+      ]),
+    )
+  }
+
+  /** Ends profiling and frees the session's memory, its packed weights above all. */
+  async release(): Promise<void> {
+    this.session.endProfiling()
+    await this.session.release()
+  }
+}
+
+/** Compiles the graph that the outputs reach. Outputs are called by their keys, inputs by their own names. */
+export async function compile(outputs: Record<string, Value>, options: CompileOptions): Promise<Executable> {
+  const emitter = new Emitter()
+  const values = sortValues(Object.values(outputs))
+  const inputs = values.filter((value): value is Value<'input'> => value.operation === 'input')
+  const ports = inputs.map(({ attributes, shape, dtype }): OnnxPort => {
+    emitter.bindDims(attributes.name, shape)
+    return { name: attributes.name, type: dtype, shape }
+  })
+
+  const names = new Map<Value, string>()
+  for (const value of values) {
+    if (value.operation === 'input') names.set(value, (value as Value<'input'>).attributes.name)
+    else if (value.operation === 'parameter')
+      names.set(value, emitParameter(emitter, value as Value<'parameter'>, options))
+    else {
+      const from = value.inputs.map((input) => names.get(input)!)
+      names.set(value, ruleFor(onnxRules, value)(value, emitter, from))
+    }
+  }
+  const results = Object.entries(outputs).map(([name, value]): OnnxPort => {
+    emitter.rename(names.get(value)!, name)
+    return { name, type: value.dtype, shape: value.shape }
+  })
+
+  const bytes = encodeModel(emitter.finish('graph', ports, results))
+  const session = await ort.InferenceSession.create(bytes, {
+    executionProviders: ['cpu'],
+    intraOpNumThreads: options.threads,
+    interOpNumThreads: 1,
+    executionMode: 'sequential',
+    graphOptimizationLevel: 'all',
+    enableMemPattern: false, // saves memory at no cost where shapes vary
+    logSeverityLevel: 3,
+    ...(options.profile ? { enableProfiling: true, profileFilePrefix: options.profile } : {}),
+    ...(options.weightsFolder
+      ? { extra: { session: { model_external_initializers_file_folder_path: options.weightsFolder } } }
+      : {}),
+  })
+  return new Executable(session, new Map(inputs.map(({ attributes, shape }) => [attributes.name, shape])))
+}
+
+function emitParameter(emitter: Emitter, { attributes: { name }, shape }: Value<'parameter'>, options: CompileOptions) {
+  const weight = options.weights?.(name) ?? internal(`no weight is given for the parameter '${name}'`)
+  if (weight.shape.length !== shape.length || weight.shape.some((size, i) => size !== shape[i])) {
+    internal(`the weight '${name}' has shape [${weight.shape}], not [${shape}]`)
+  }
+  if ('file' in weight && isAbsolute(weight.file)) internal(`'${weight.file}' must be relative to the weights' folder`)
+  return emitter.tensor({
+    name,
+    type: 'float32',
+    shape: weight.shape,
+    data: 'data' in weight ? bytesOf(weight.data) : weight,
+  })
+}
+
+function toOrt({ data, shape }: Tensor): ort.Tensor {
+  return data instanceof Float32Array ? new ort.Tensor('float32', data, shape) : new ort.Tensor('int32', data, shape)
+}
