@@ -1,0 +1,150 @@
+// A model's weights as graph values: their names and shapes as Hugging Face and PEFT write them, LoRA branches, which ones learn.
+import { add, input, matmul, parameter } from '../graph/build.ts'
+import type { Value } from '../graph/value.ts'
+import type { ModelConfig } from './config.ts'
+
+/** The linear layers of a decoder block by their own names, with the block they stand in. */
+export const linearLayers = {
+  q_proj: 'self_attn',
+  k_proj: 'self_attn',
+  v_proj: 'self_attn',
+  o_proj: 'self_attn',
+  gate_proj: 'mlp',
+  up_proj: 'mlp',
+  down_proj: 'mlp',
+} as const
+export type LinearLayer = keyof typeof linearLayers
+
+/** An adapter's shape (Hu et al. 2021): W x + (alpha / rank) B A x on the named linear layers of every block. */
+export interface LoraShape {
+  rank: number
+  alpha: number
+  targetModules: readonly string[]
+}
+
+export const embeddingName = 'model.embed_tokens.weight'
+export const headName = (config: ModelConfig): string => (config.tiedEmbeddings ? embeddingName : 'lm_head.weight')
+
+/** A linear layer's full name without ending: 'model.layers.0.mlp.up_proj'. */
+export function layerName(layer: number, name: LinearLayer): string {
+  return `model.layers.${layer}.${linearLayers[name]}.${name}`
+}
+
+/** Output and input sizes of a linear layer: the shape of its weight. */
+function linearShape(config: ModelConfig, name: LinearLayer): [number, number] {
+  const attention = config.heads * config.headWidth
+  const keyValue = config.keyValueHeads * config.headWidth
+  const shapes: Record<LinearLayer, [number, number]> = {
+    q_proj: [attention, config.width],
+    k_proj: [keyValue, config.width],
+    v_proj: [keyValue, config.width],
+    o_proj: [config.width, attention],
+    gate_proj: [config.feedForwardWidth, config.width],
+    up_proj: [config.feedForwardWidth, config.width],
+    down_proj: [config.width, config.feedForwardWidth],
+  }
+  return shapes[name]
+}
+
+/** Every tensor of the model with its shape, in a fixed order. */
+export function weightShapes(config: ModelConfig): Map<string, number[]> {
+  const shapes = new Map<string, number[]>([[embeddingName, [config.vocabularySize, config.width]]])
+  for (let layer = 0; layer < config.layers; layer++) {
+    shapes.set(`model.layers.${layer}.input_layernorm.weight`, [config.width])
+    shapes.set(`model.layers.${layer}.post_attention_layernorm.weight`, [config.width])
+    for (const name of Object.keys(linearLayers) as LinearLayer[]) {
+      const [outputs, inputs] = linearShape(config, name)
+      shapes.set(`${layerName(layer, name)}.weight`, [outputs, inputs])
+      const biased = config.attentionBias && ['q_proj', 'k_proj', 'v_proj'].includes(name)
+      if (biased || hasOutputBias(config, name)) shapes.set(`${layerName(layer, name)}.bias`, [outputs])
+    }
+  }
+  shapes.set('model.norm.weight', [config.width])
+  if (!config.tiedEmbeddings) shapes.set('lm_head.weight', [config.vocabularySize, config.width])
+  return shapes
+}
+
+/** Llama's attention_bias puts a bias on the output projection too; Qwen2 has none there. */
+function hasOutputBias(config: ModelConfig, name: LinearLayer): boolean {
+  return name === 'o_proj' && config.family === 'llama' && config.attentionBias
+}
+
+/** Every tensor of an adapter with its shape: '<layer>.lora_A.weight' [rank, inputs], '<layer>.lora_B.weight' [outputs, rank]. */
+export function adapterShapes(config: ModelConfig, lora: LoraShape): Map<string, number[]> {
+  const shapes = new Map<string, number[]>()
+  for (let layer = 0; layer < config.layers; layer++) {
+    for (const name of Object.keys(linearLayers) as LinearLayer[]) {
+      if (!lora.targetModules.includes(name)) continue
+      const [outputs, inputs] = linearShape(config, name)
+      shapes.set(`${layerName(layer, name)}.lora_A.weight`, [lora.rank, inputs])
+      shapes.set(`${layerName(layer, name)}.lora_B.weight`, [outputs, lora.rank])
+    }
+  }
+  return shapes
+}
+
+export const rotaryNames = { cos: 'rotary.cos', sin: 'rotary.sin' } as const
+
+/** cos and sin of position x frequency, each [positions, headWidth / 2] (Su et al. 2021, eq. 15); computed in double. */
+export function rotaryTables(config: ModelConfig, positions: number): { cos: Float32Array; sin: Float32Array } {
+  const half = config.headWidth / 2
+  const angle = (i: number) => Math.floor(i / half) * config.rotaryBase ** (-(i % half) / half)
+  const size = { length: positions * half }
+  return {
+    cos: Float32Array.from(size, (_, i) => Math.cos(angle(i))),
+    sin: Float32Array.from(size, (_, i) => Math.sin(angle(i))),
+  }
+}
+
+/** Hands out a model's weights as values, each once: trainable ones as inputs of the graph, the others as parameters. */
+export class Weights {
+  readonly config: ModelConfig
+  /** The trainable weights handed out so far, by name. */
+  readonly inputs = new Map<string, Value>()
+  private readonly values = new Map<string, Value>()
+  private readonly shapes: Map<string, number[]>
+  private readonly lora: LoraShape | undefined
+  private readonly isTrainable: (name: string) => boolean
+
+  /** `positions` is the length of the rotary tables: the longest sequence that the graph will see. */
+  constructor(
+    config: ModelConfig,
+    options: { positions: number; lora?: LoraShape | undefined; isTrainable?: (name: string) => boolean },
+  ) {
+    this.config = config
+    this.lora = options.lora
+    this.isTrainable = options.isTrainable ?? (() => false)
+    this.shapes = weightShapes(config)
+    const table = [options.positions, config.headWidth / 2]
+    this.shapes.set(rotaryNames.cos, table).set(rotaryNames.sin, table)
+    if (options.lora) for (const [name, shape] of adapterShapes(config, options.lora)) this.shapes.set(name, shape)
+  }
+
+  has(name: string): boolean {
+    return this.shapes.has(name)
+  }
+
+  get(name: string): Value {
+    const known = this.values.get(name)
+    if (known) return known
+    const shape = this.shapes.get(name)!
+    const trainable = this.isTrainable(name)
+    const value = trainable ? input(name, shape) : parameter(name, shape)
+    if (trainable) this.inputs.set(name, value)
+    this.values.set(name, value)
+    return value
+  }
+
+  /** x [N, inputs] -> [N, outputs]: the layer's product, its bias and its LoRA branch, as far as it has them. */
+  applyLinear(x: Value, layer: number, name: LinearLayer): Value {
+    const full = layerName(layer, name)
+    let y = matmul(x, this.get(`${full}.weight`), { transposeB: true })
+    if (this.has(`${full}.bias`)) y = add(y, this.get(`${full}.bias`))
+    if (this.lora && this.has(`${full}.lora_A.weight`)) {
+      const down = matmul(x, this.get(`${full}.lora_A.weight`), { transposeB: true })
+      const scale = this.lora.alpha / this.lora.rank
+      y = add(y, matmul(down, this.get(`${full}.lora_B.weight`), { transposeB: true, scale }))
+    }
+    return y
+  }
+}
