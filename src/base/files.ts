@@ -182,3 +182,17 @@ function canonicalJson(value: unknown): string {
   }
   return JSON.stringify(value)
 }
+
+/** Fills a new folder beside `folder`, then renames it into place; what was there before is replaced. */
+export async function writeFolderAtomic(folder: string, fill: (partial: string) => Promise<void>): Promise<void> {
+  const partial = `${folder}.${process.pid}-${randomBytes(4).toString('hex')}.partial`
+  try {
+    await mkdir(partial, { recursive: true })
+    await fill(partial)
+    await rm(folder, { recursive: true, force: true })
+    await rename(partial, folder)
+  } catch (error) {
+    await rm(partial, { recursive: true, force: true })
+    throw writeError(folder, error)
+  }
+}

@@ -1,0 +1,200 @@
+// Safetensors files: the header checked against lies and truncation, tensors read one at a time as float32.
+import { type FileHandle, open } from 'node:fs/promises'
+import { messageOf, UserError } from '../base/errors.ts'
+import { readError } from '../base/files.ts'
+
+/** Bytes of one element, by the name that the header uses. */
+const elementBytes: Record<string, number> = {
+  F64: 8,
+  F32: 4,
+  F16: 2,
+  BF16: 2,
+  I64: 8,
+  I32: 4,
+  I16: 2,
+  I8: 1,
+  U64: 8,
+  U32: 4,
+  U16: 2,
+  U8: 1,
+  BOOL: 1,
+  F8_E4M3: 1,
+  F8_E5M2: 1,
+}
+
+/** The format's own limit on a header (safetensors, Rust implementation). */
+const maxHeaderBytes = 100_000_000
+
+/** Where a tensor lies: float32 ones can be used in place, at this offset of this file. */
+export interface StoredTensor {
+  name: string
+  /** Element type as the header names it: F32, BF16, F16, ... */
+  dtype: string
+  shape: number[]
+  file: string
+  /** From the start of the file, bytes. */
+  offset: number
+  bytes: number
+}
+
+/** Opens a file and checks its header whole. A damaged, lying or foreign file is a UserError that names it and the tensor. */
+export async function readSafetensorsHeader(
+  file: string,
+): Promise<{ tensors: Map<string, StoredTensor>; metadata: Record<string, string> }> {
+  const handle = await open(file).catch((error) => {
+    throw readError(file, error)
+  })
+  try {
+    const { size } = await handle.stat()
+    if (size < 8) throw damaged(file, `it has ${size} bytes, too few for a header`)
+    const start = new Uint8Array(await readBytes(handle, file, 0, 8))
+    if ((start[0] === 0x50 && start[1] === 0x4b) || (start[0] === 0x80 && (start[1] as number) <= 5)) {
+      throw new UserError(
+        `${file}: a pickle file of PyTorch, not safetensors. meikai does not open pickles, which can run code: convert it (safe_serialization=True in transformers).`,
+      )
+    }
+    const headerBytes = new DataView(start.buffer).getBigUint64(0, true)
+    if (headerBytes > BigInt(maxHeaderBytes)) {
+      throw damaged(file, `its header claims ${headerBytes} bytes, more than the format allows`)
+    }
+    const dataStart = 8 + Number(headerBytes)
+    if (dataStart > size) throw damaged(file, `its header claims ${headerBytes} bytes, the file has ${size}`)
+    const text = await readBytes(handle, file, 8, Number(headerBytes))
+    return checkHeader(file, parseHeader(file, text), dataStart, size - dataStart)
+  } finally {
+    await handle.close()
+  }
+}
+
+function parseHeader(file: string, bytes: ArrayBuffer): Record<string, unknown> {
+  let header: unknown
+  try {
+    header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+  } catch (error) {
+    throw damaged(file, `its header is not JSON (${messageOf(error)})`)
+  }
+  if (!isRecord(header)) throw damaged(file, 'its header is not a JSON object')
+  return header
+}
+
+function checkHeader(file: string, header: Record<string, unknown>, dataStart: number, dataBytes: number) {
+  const tensors = new Map<string, StoredTensor>()
+  let metadata: Record<string, string> = {}
+  for (const [name, entry] of Object.entries(header)) {
+    if (name === '__metadata__') {
+      if (!isRecord(entry) || !Object.values(entry).every((value) => typeof value === 'string')) {
+        throw damaged(file, '__metadata__ is not an object of texts')
+      }
+      metadata = entry as Record<string, string>
+      continue
+    }
+    tensors.set(name, checkEntry(file, name, entry, dataStart, dataBytes))
+  }
+  let end = dataStart
+  for (const tensor of [...tensors.values()].sort((a, b) => a.offset - b.offset || a.bytes - b.bytes)) {
+    if (tensor.offset !== end) {
+      throw damaged(
+        file,
+        `tensor ${tensor.name} ${tensor.offset < end ? 'overlaps its neighbour' : 'leaves a gap before it'}`,
+      )
+    }
+    end += tensor.bytes
+  }
+  if (end !== dataStart + dataBytes) {
+    throw damaged(file, `${dataStart + dataBytes - end} bytes after the last tensor belong to none`)
+  }
+  return { tensors, metadata }
+}
+
+function checkEntry(file: string, name: string, entry: unknown, dataStart: number, dataBytes: number): StoredTensor {
+  if (!isRecord(entry)) throw damaged(file, `tensor ${name} has no description`)
+  const { dtype, shape, data_offsets: offsets } = entry
+  const size = typeof dtype === 'string' ? elementBytes[dtype] : undefined
+  if (size === undefined) throw damaged(file, `tensor ${name} has an unknown type ${JSON.stringify(dtype)}`)
+  if (!isCounts(shape)) throw damaged(file, `tensor ${name} has no valid shape`)
+  if (!isCounts(offsets) || offsets.length !== 2) throw damaged(file, `tensor ${name} has no valid data_offsets`)
+  const [begin, end] = offsets as [number, number]
+  const bytes = shape.reduce((product, dim) => product * dim, size)
+  if (end - begin !== bytes) {
+    throw damaged(
+      file,
+      `tensor ${name}: ${dtype} [${shape}] takes ${bytes} bytes, its data_offsets hold ${end - begin}`,
+    )
+  }
+  if (end > dataBytes) {
+    throw damaged(file, `tensor ${name} ends at byte ${end} of its data, the file has ${dataBytes}`)
+  }
+  return { name, dtype: dtype as string, shape, file, offset: dataStart + begin, bytes }
+}
+
+/** Reads one tensor as float32 (from F32, BF16 or F16); other types are a UserError. */
+export async function readTensor(tensor: StoredTensor): Promise<Float32Array> {
+  if (tensor.dtype !== 'F32' && tensor.dtype !== 'BF16' && tensor.dtype !== 'F16') {
+    throw new UserError(
+      `${tensor.file}: tensor ${tensor.name} is stored as ${tensor.dtype}; weights in F32, BF16 and F16 can be read. Convert the model to one of these.`,
+    )
+  }
+  const handle = await open(tensor.file).catch((error) => {
+    throw readError(tensor.file, error)
+  })
+  try {
+    const buffer = await readBytes(handle, tensor.file, tensor.offset, tensor.bytes)
+    if (tensor.dtype === 'F32') return new Float32Array(buffer)
+    const halves = new Uint16Array(buffer)
+    return tensor.dtype === 'BF16' ? widenBfloat16(halves) : widenFloat16(halves)
+  } finally {
+    await handle.close()
+  }
+}
+
+/** bfloat16 bit patterns -> float32: the upper half of the bits. */
+export function widenBfloat16(halves: Uint16Array): Float32Array {
+  const bits = new Uint32Array(halves.length)
+  for (let i = 0; i < halves.length; i++) bits[i] = (halves[i] as number) << 16
+  return new Float32Array(bits.buffer)
+}
+
+/** IEEE 754 half precision bit patterns -> float32. */
+export function widenFloat16(halves: Uint16Array): Float32Array {
+  const result = new Float32Array(halves.length)
+  for (let i = 0; i < halves.length; i++) {
+    const half = halves[i] as number
+    const exponent = (half >> 10) & 31
+    const fraction = half & 1023
+    const magnitude =
+      exponent === 0
+        ? fraction * 2 ** -24
+        : exponent === 31
+          ? fraction === 0
+            ? Number.POSITIVE_INFINITY
+            : Number.NaN
+          : (1 + fraction / 1024) * 2 ** (exponent - 15)
+    result[i] = half & 0x8000 ? -magnitude : magnitude
+  }
+  return result
+}
+
+/** Exactly `count` bytes from `offset`; a file that ends before is a UserError. */
+export async function readBytes(handle: FileHandle, file: string, offset: number, count: number): Promise<ArrayBuffer> {
+  const bytes = new Uint8Array(count)
+  let done = 0
+  while (done < count) {
+    // One read is limited to 2 GiB by the system.
+    const { bytesRead } = await handle.read(bytes, done, Math.min(count - done, 1 << 30), offset + done)
+    if (bytesRead === 0) throw damaged(file, `it ends at byte ${offset + done}, ${count - done} bytes early`)
+    done += bytesRead
+  }
+  return bytes.buffer
+}
+
+function damaged(file: string, reason: string): UserError {
+  return new UserError(`${file}: not a whole safetensors file: ${reason}. Copy or download it again.`)
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function isCounts(value: unknown): value is number[] {
+  return Array.isArray(value) && value.every((item) => Number.isSafeInteger(item) && item >= 0)
+}

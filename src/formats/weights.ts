@@ -1,0 +1,113 @@
+// The weights of a Hugging Face model folder: one safetensors file, or shards with an index.
+import { access, readdir } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { UserError } from '../base/errors.ts'
+import { readError, readJson, writeJson } from '../base/files.ts'
+import { readSafetensorsHeader, readTensor, type StoredTensor } from './safetensors.ts'
+import { type TensorSource, tensorBytes, writeSafetensors } from './safetensors-writer.ts'
+
+export const weightsFile = 'model.safetensors'
+const indexFile = 'model.safetensors.index.json'
+
+/** Shards stay below 4 GiB, so that they fit every file system and one is quickly copied again. */
+const maxShardBytes = 4 * 2 ** 30
+
+/** The tensors of a model folder, headers checked; nothing is read yet. */
+export interface Weights {
+  folder: string
+  tensors: Map<string, StoredTensor>
+}
+
+/** Opens a model folder's weights. Missing, pickled or damaged ones are UserErrors. */
+export async function openWeights(folder: string): Promise<Weights> {
+  const files = await readdir(folder).catch((error) => {
+    throw readError(folder, error)
+  })
+  if (files.includes(indexFile)) return { folder, tensors: await openShards(folder) }
+  if (files.includes(weightsFile)) {
+    return { folder, tensors: (await readSafetensorsHeader(join(folder, weightsFile))).tensors }
+  }
+  const pickle = files.find((file) => /^pytorch_model.*\.bin$|\.(pt|pth|ckpt)$/.test(file))
+  throw new UserError(
+    pickle === undefined
+      ? `${folder}: no weights (${weightsFile} or ${indexFile}).`
+      : `${join(folder, pickle)}: a pickle file of PyTorch. meikai does not open pickles, which can run code: convert the model to safetensors (save_pretrained of transformers).`,
+  )
+}
+
+async function openShards(folder: string): Promise<Map<string, StoredTensor>> {
+  const path = join(folder, indexFile)
+  const index = (await readJson(path)) as { weight_map?: unknown } | null
+  const map = index?.weight_map
+  if (typeof map !== 'object' || map === null) throw new UserError(`${path}: no weight_map.`)
+  const shards = new Map<string, Map<string, StoredTensor>>()
+  const tensors = new Map<string, StoredTensor>()
+  for (const [name, shard] of Object.entries(map)) {
+    if (typeof shard !== 'string' || shard !== basename(shard)) {
+      throw new UserError(`${path}: the shard of ${name} is not a plain file name: ${JSON.stringify(shard)}.`)
+    }
+    const found = shards.get(shard) ?? (await readSafetensorsHeader(join(folder, shard))).tensors
+    shards.set(shard, found)
+    const tensor = found.get(name)
+    if (tensor === undefined)
+      throw new UserError(`${join(folder, shard)}: tensor ${name} is missing, which ${path} says is there.`)
+    tensors.set(name, tensor)
+  }
+  return tensors
+}
+
+/** Whether a folder has weights that openWeights would try to open. */
+export async function hasWeights(folder: string): Promise<boolean> {
+  const there = await Promise.allSettled([access(join(folder, weightsFile)), access(join(folder, indexFile))])
+  return there.some((file) => file.status === 'fulfilled')
+}
+
+/** Reads a tensor as float32 and checks its shape; `shape` is what the configuration asks for. */
+export async function readWeight(weights: Weights, name: string, shape: number[]): Promise<Float32Array> {
+  return readTensor(findWeight(weights, name, shape))
+}
+
+/** Finds a tensor and checks its shape against what the configuration asks for. */
+export function findWeight(weights: Weights, name: string, shape: number[]): StoredTensor {
+  const tensor = weights.tensors.get(name)
+  if (tensor === undefined) {
+    throw new UserError(
+      `${weights.folder}: tensor ${name} [${shape}] is missing. The weights do not belong to config.json.`,
+    )
+  }
+  if (tensor.shape.length !== shape.length || tensor.shape.some((dim, i) => dim !== shape[i])) {
+    throw new UserError(
+      `${tensor.file}: tensor ${name} is [${tensor.shape}], config.json asks for [${shape}]. The weights do not belong to config.json.`,
+    )
+  }
+  return tensor
+}
+
+/** Writes a model folder's weights in float32: one file, or shards with an index when they are large. */
+export async function writeWeights(folder: string, tensors: TensorSource[], shardBytes = maxShardBytes): Promise<void> {
+  const shards = splitShards(tensors, shardBytes)
+  if (shards.length === 1) return writeSafetensors(join(folder, weightsFile), tensors)
+  const weightMap: Record<string, string> = {}
+  const count = String(shards.length).padStart(5, '0')
+  for (const [i, shard] of shards.entries()) {
+    const file = `model-${String(i + 1).padStart(5, '0')}-of-${count}.safetensors`
+    await writeSafetensors(join(folder, file), shard)
+    for (const tensor of shard) weightMap[tensor.name] = file
+  }
+  const totalSize = tensors.reduce((sum, tensor) => sum + tensorBytes(tensor), 0)
+  await writeJson(join(folder, indexFile), { metadata: { total_size: totalSize }, weight_map: weightMap })
+}
+
+function splitShards(tensors: TensorSource[], shardBytes: number): TensorSource[][] {
+  const shards: TensorSource[][] = [[]]
+  let bytes = 0
+  for (const tensor of tensors) {
+    if (bytes > 0 && bytes + tensorBytes(tensor) > shardBytes) {
+      shards.push([])
+      bytes = 0
+    }
+    shards[shards.length - 1]?.push(tensor)
+    bytes += tensorBytes(tensor)
+  }
+  return shards
+}
