@@ -73,6 +73,8 @@ export interface Estimate {
   bytes: number
   seconds: number
   diskBytes: number
+  /** Optimizer steps in all, counted from the job's own data as train() does; training jobs always have it. */
+  steps?: number
 }
 
 /** Trains. A job whose `outputFolder` holds checkpoints of the same job goes on from the last complete one. */
