@@ -1,0 +1,79 @@
+// config.json: what is read from real configurations, and what is refused with file, line and key.
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { loadModelConfig } from './config.ts'
+import { adapterShapes, weightShapes } from './weights.ts'
+
+/** The published shape of Qwen2.5-0.5B. */
+const qwen = {
+  architectures: ['Qwen2ForCausalLM'],
+  model_type: 'qwen2',
+  vocab_size: 151_936,
+  hidden_size: 896,
+  num_hidden_layers: 24,
+  num_attention_heads: 14,
+  num_key_value_heads: 2,
+  intermediate_size: 4864,
+  rope_theta: 1_000_000,
+  rms_norm_eps: 1e-6,
+  hidden_act: 'silu',
+  tie_word_embeddings: true,
+  max_position_embeddings: 32_768,
+  eos_token_id: 151_643,
+}
+const { rope_theta: _, ...withoutTheta } = qwen
+const llama = { ...qwen, model_type: 'llama', tie_word_embeddings: false, eos_token_id: [1, 2] }
+
+let folder: string
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'meikai-config-'))
+})
+afterAll(() => rm(folder, { recursive: true }))
+
+async function load(config: object) {
+  await writeFile(join(folder, 'config.json'), JSON.stringify(config, null, 2))
+  return loadModelConfig(folder)
+}
+
+describe('loadModelConfig', () => {
+  it("reads Qwen2.5-0.5B's shape, and counts its published 494,032,768 parameters", async () => {
+    const config = await load(qwen)
+    expect(config).toMatchObject({ family: 'qwen2', headWidth: 64, attentionBias: true, endOfSequence: [151_643] })
+    const sizes = [...weightShapes(config).values()].map((shape) => shape.reduce((a, b) => a * b))
+    expect(sizes.reduce((a, b) => a + b)).toBe(494_032_768)
+  })
+
+  it('reads Llama: no biases, a head of its own, several end tokens', async () => {
+    const config = await load(llama)
+    expect(config).toMatchObject({ attentionBias: false, tiedEmbeddings: false, endOfSequence: [1, 2] })
+    expect(weightShapes(config).has('lm_head.weight')).toBe(true)
+    expect([...weightShapes(config).keys()].some((name) => name.endsWith('.bias'))).toBe(false)
+  })
+
+  it('reads the rotary base where newer files put it', async () => {
+    const config = await load({ ...withoutTheta, rope_parameters: { rope_type: 'default', rope_theta: 500_000 } })
+    expect(config.rotaryBase).toBe(500_000)
+  })
+
+  it.each([
+    ['another architecture', { ...qwen, model_type: 'mamba' }, /config\.json:5: model_type: .*'mamba' is not known/],
+    ['quantised', { ...qwen, quantization_config: { bits: 4 } }, /quantization_config: the checkpoint is quantised/],
+    ['sliding window', { ...qwen, use_sliding_window: true }, /use_sliding_window/],
+    ['scaled positions', { ...qwen, rope_scaling: { rope_type: 'yarn' } }, /scaled as 'yarn'/],
+    ['heads that do not divide', { ...qwen, num_key_value_heads: 4 }, /14 heads do not divide among 4/],
+    ['a wrong type', { ...qwen, hidden_size: 'wide' }, /config\.json:7.*hidden_size/],
+    ['a missing key', { model_type: 'qwen2' }, /vocab_size/],
+  ])('refuses %s', async (_, config, message) => {
+    await expect(load(config)).rejects.toThrow(message)
+  })
+})
+
+it("an adapter's tensors have PEFT's shapes", async () => {
+  const shapes = adapterShapes(await load(qwen), { rank: 8, alpha: 16, targetModules: ['k_proj', 'down_proj'] })
+  expect(shapes.size).toBe(24 * 4)
+  expect(shapes.get('model.layers.3.self_attn.k_proj.lora_A.weight')).toEqual([8, 896])
+  expect(shapes.get('model.layers.3.self_attn.k_proj.lora_B.weight')).toEqual([128, 8])
+  expect(shapes.get('model.layers.23.mlp.down_proj.lora_A.weight')).toEqual([8, 4864])
+})
