@@ -1,0 +1,117 @@
+// A model on disk, opened: configuration, weights checked against it, adapter on top. Float32 weights stay in their file.
+import { realpath } from 'node:fs/promises'
+import { basename, dirname } from 'node:path'
+import { internal, UserError } from '../base/errors.ts'
+import { openAdapter } from '../formats/adapter.ts'
+import { readTensor, type StoredTensor } from '../formats/safetensors.ts'
+import { findWeight, openWeights } from '../formats/weights.ts'
+import { loadModelConfig, type ModelConfig } from './config.ts'
+import { adapterShapes, type LoraShape, rotaryNames, rotaryTables, weightShapes } from './weights.ts'
+
+/** A weight in memory, or float32 bytes at a place in a file of the checkpoint's folder. */
+export type PlacedWeight =
+  | { shape: number[]; data: Float32Array }
+  | { shape: number[]; file: string; offset: number; bytes: number }
+
+/** Weights below this size are read into memory: a session reads small external tensors no faster. */
+const inMemoryBytes = 64 * 1024
+
+/** What compiling a graph needs of a model; `place` and `folder` go to the compiler as they are. */
+export interface Checkpoint {
+  config: ModelConfig
+  /** The adapter's shape, where there is one. */
+  lora: LoraShape | undefined
+  /** The folder (links resolved) that placed files are relative to. */
+  folder: string
+  /** Where a weight or rotary table is. An unknown name is an internal error. */
+  place(name: string): PlacedWeight
+  /** Reads one weight, widened to float32. */
+  read(name: string): Promise<Float32Array>
+}
+
+/**
+ * Opens a model folder and, where given, a PEFT adapter on top of it.
+ * Every tensor that config.json asks for must be there in its shape, and an adapter must fit the model: otherwise a UserError.
+ * @param positions length of the rotary tables: the longest sequence that graphs on this checkpoint will see
+ */
+export async function openCheckpoint(
+  reference: { folder: string; adapter?: string | undefined },
+  positions: number,
+): Promise<Checkpoint> {
+  const config = await loadModelConfig(reference.folder)
+  const weights = await openWeights(reference.folder)
+  const stored = new Map<string, StoredTensor>()
+  for (const [name, shape] of weightShapes(config)) stored.set(name, findWeight(weights, name, shape))
+  if (config.tiedEmbeddings && weights.tensors.has('lm_head.weight')) {
+    throw new UserError(
+      `${reference.folder}: config.json says tie_word_embeddings, but the weights hold an lm_head.weight of their own. Correct one of the two.`,
+    )
+  }
+  const lora = reference.adapter === undefined ? undefined : await addAdapter(reference.adapter, config, stored)
+
+  const [anyTensor] = stored.values()
+  const folder = dirname(await realpath(anyTensor!.file))
+  const files = new Map<string, string>()
+  for (const { file } of stored.values()) if (!files.has(file)) files.set(file, await realpath(file))
+
+  const tables = rotaryTables(config, positions)
+  const tableShape = [positions, config.headWidth / 2]
+  const placed = new Map<string, PlacedWeight>([
+    [rotaryNames.cos, { shape: tableShape, data: tables.cos }],
+    [rotaryNames.sin, { shape: tableShape, data: tables.sin }],
+  ])
+  for (const [name, tensor] of stored) {
+    const file = files.get(tensor.file)!
+    const { shape, offset, bytes } = tensor
+    const inPlace = tensor.dtype === 'F32' && dirname(file) === folder && bytes >= inMemoryBytes
+    placed.set(
+      name,
+      inPlace ? { shape, file: basename(file), offset, bytes } : { shape, data: await readTensor(tensor) },
+    )
+  }
+  return {
+    config,
+    lora,
+    folder,
+    place: (name) => placed.get(name) ?? internal(`no weight '${name}' in ${reference.folder}`),
+    read: (name) => readTensor(stored.get(name) ?? internal(`no weight '${name}' in ${reference.folder}`)),
+  }
+}
+
+/** Adds an adapter's tensors under the names that graphs use; they must be those that its configuration promises. */
+async function addAdapter(folder: string, config: ModelConfig, stored: Map<string, StoredTensor>): Promise<LoraShape> {
+  const { config: lora, layers } = await openAdapter(folder)
+  const shapes = adapterShapes(config, lora)
+  for (const [weight, { a, b }] of layers) {
+    const layer = weight.replace(/\.weight$/, '')
+    for (const [name, tensor] of [
+      [`${layer}.lora_A.weight`, a],
+      [`${layer}.lora_B.weight`, b],
+    ] as const) {
+      const shape = shapes.get(name)
+      if (shape === undefined)
+        throw new UserError(`${folder}: the model has no layer ${layer} that the adapter changes.`)
+      if (shape.join() !== tensor.shape.join()) {
+        throw new UserError(
+          `${folder}: ${name} is [${tensor.shape}], this model needs [${shape}]. The adapter belongs to another model.`,
+        )
+      }
+      stored.set(name, tensor)
+    }
+  }
+  const missing = [...shapes.keys()].find((name) => !stored.has(name))
+  if (missing) throw new UserError(`${folder}: the adapter lacks ${missing}, which its configuration promises.`)
+  return lora
+}
+
+/** Bytes of all weights as float32: what a session holds at least. */
+export function weightBytes(config: ModelConfig): number {
+  let count = 0
+  for (const shape of weightShapes(config).values()) count += shape.reduce((a, b) => a * b)
+  return 4 * count
+}
+
+/** How many rows of the head are computed at a time; 0 takes all at once. 128 rows of 152k logits are 78 MB. */
+export function headChunk(config: ModelConfig): number {
+  return config.vocabularySize > 8_192 ? 128 : 0
+}
