@@ -3,6 +3,9 @@
 /** How an item is asked: answer at once, or explain first and then answer. */
 export type Way = 'answer' | 'explain'
 
+/** How an answer is written: the options' letters (a number where there are none), or an option's own text. */
+export type AnswerForm = 'letter' | 'option-text'
+
 export interface ExamItem {
   id: string
   question: string
@@ -21,6 +24,25 @@ export interface ExamItem {
   section?: string
 }
 
+/**
+ * Every output falls in one class. answered: as many letters as were asked for, and then an end; run-on: the same, but
+ * the output went on (to the limit, or to another question or turn); wrong-count: more or fewer letters than asked for;
+ * placeholder: the prompt's own placeholder in place of an answer; truncated: cut at the limit before an answer;
+ * none: no answer that could be read.
+ */
+export type AnswerClass = 'answered' | 'none' | 'wrong-count' | 'placeholder' | 'run-on' | 'truncated'
+
+/** What the reader makes of one output. */
+export interface ReadAnswer {
+  /** Letters in alphabetical order (or a number as text); null when unreadable. */
+  answer: string[] | null
+  class: AnswerClass
+  /** Where in the output the answer was found: [start, end) in UTF-16 units. */
+  span?: [number, number]
+  /** Why it was read so, in words. */
+  reason: string
+}
+
 /** One item asked one way of one model, read and graded. */
 export interface GradedAnswer {
   id: string
@@ -31,8 +53,7 @@ export interface GradedAnswer {
   answer: string[] | null
   correct: boolean
   points: number
-  /** Every output falls in one class. */
-  class: 'answered' | 'none' | 'wrong-count' | 'placeholder' | 'run-on' | 'truncated'
+  class: AnswerClass
   /** Where in the output the answer was found: [start, end) in UTF-16 units. */
   span?: [number, number]
   /** Why it was read so, in words. */

@@ -29,7 +29,8 @@ export interface PreferencePair {
   promptTokens: number[]
   chosenTokens: number[]
   rejectedTokens: number[]
-  rejectedReason: 'wrong' | 'unreadable' | 'truncated'
+  /** swapped: an expert exchanged chosen and rejected. */
+  rejectedReason: 'wrong' | 'unreadable' | 'truncated' | 'swapped'
 }
 
 /** One line of verdicts.jsonl: what an expert said of a pair. */

@@ -1,0 +1,138 @@
+// IgakuQA: the Japanese physician exam as JSON Lines a block, data/<year>/<exam>-<block>.jsonl with _metadata beside it.
+// The data set: Kasai et al. 2023, github.com/jungokasai/IgakuQA.
+import { readdir, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { z } from 'zod'
+import { UserError } from '../base/errors.ts'
+import { readError, readJsonLines } from '../base/files.ts'
+import { checkItem } from './items.ts'
+import type { ExamItem } from './records.ts'
+
+const questionSchema = z.object({
+  problem_id: z.string().min(1),
+  problem_text: z.string().min(1),
+  choices: z.array(z.string()),
+  text_only: z.boolean(),
+  answer: z.array(z.string()),
+  /** A string in the exams, absent in the worked examples of its prompts. */
+  points: z.string().regex(/^\d+$/).default('1'),
+  explanation: z.string().optional(),
+})
+type Question = z.output<typeof questionSchema>
+
+const metadataSchema = z.object({ problem_id: z.string(), category: z.string() })
+
+const BLOCK_FILE = /^\d+-[A-F]\.jsonl$/
+
+/** Items of the years (all when undefined) in the order of year, block and number; or those of one file. */
+export async function loadIgakuqa(path: string, years?: readonly number[]): Promise<ExamItem[]> {
+  const items: ExamItem[] = []
+  const seen = new Set<string>()
+  for (const file of await blockFiles(path, years)) {
+    for (const item of await loadBlock(file)) {
+      if (seen.has(item.id)) throw new UserError(`${file}: item ${item.id} occurs twice. Ids must differ.`)
+      seen.add(item.id)
+      items.push(item)
+    }
+  }
+  return items
+}
+
+async function blockFiles(path: string, years?: readonly number[]): Promise<string[]> {
+  try {
+    if ((await stat(path)).isFile()) return [path]
+    const folder = join(path, 'data')
+    const there = (await readdir(folder)).filter((name) => /^\d{4}$/.test(name)).sort()
+    const missing = years?.find((year) => !there.includes(String(year)))
+    if (missing !== undefined) {
+      throw new UserError(`${folder}: no year ${missing}. There are ${there.join(', ')}.`)
+    }
+    const wanted = years === undefined ? there : there.filter((year) => years.includes(Number(year)))
+    const blocks = await Promise.all(
+      wanted.map(async (year) => {
+        const names = (await readdir(join(folder, year))).filter((name) => BLOCK_FILE.test(name)).sort()
+        return names.map((name) => join(folder, year, name))
+      }),
+    )
+    return blocks.flat()
+  } catch (error) {
+    throw readError(path, error)
+  }
+}
+
+async function loadBlock(file: string): Promise<ExamItem[]> {
+  const categories = await loadCategories(file.replace(/\.jsonl$/, '_metadata.jsonl'))
+  const items: ExamItem[] = []
+  for await (const { value, line } of readJsonLines(file)) {
+    const read = questionSchema.safeParse(value)
+    if (!read.success) {
+      const [issue] = read.error.issues
+      throw new UserError(`${file}:${line}: ${issue!.path.join('.')}: ${issue!.message}.`)
+    }
+    const item = toItem(read.data, categories)
+    const problem = checkItem(item)
+    if (problem !== undefined) throw new UserError(`${file}:${line}: item ${item.id}: ${problem}`)
+    items.push(item)
+  }
+  return markCases(items)
+}
+
+async function loadCategories(file: string): Promise<Map<string, string>> {
+  const categories = new Map<string, string>()
+  const there = await stat(file).then(
+    () => true,
+    () => false,
+  )
+  if (!there) return categories
+  for await (const { value, line } of readJsonLines(file)) {
+    const read = metadataSchema.safeParse(value)
+    if (!read.success) throw new UserError(`${file}:${line}: needs problem_id and category.`)
+    categories.set(read.data.problem_id, read.data.category)
+  }
+  return categories
+}
+
+function toItem(question: Question, categories: Map<string, string>): ExamItem {
+  const id = question.problem_id
+  const kind = categories.get(id)
+  const section = /^\d+([A-F])\d+$/.exec(id)?.[1]
+  return {
+    id,
+    question: question.problem_text.trim(),
+    options: question.choices,
+    gold: goldOf(question),
+    points: Number(question.points),
+    ...(question.explanation !== undefined && { explanation: question.explanation }),
+    ...(kind !== undefined && { kind }),
+    ...(!question.text_only && { hasFigure: true }),
+    ...(section !== undefined && { section }),
+  }
+}
+
+/** "a or d" accepts either; a number gets the decimal point that the boxes of the answer sheet have (「①.②」 and "21" is 2.1). */
+function goldOf({ answer, choices, problem_text: text }: Question): string[][] {
+  if (choices.length > 0) {
+    const [only] = answer
+    return answer.length === 1 && only!.includes(' or ') ? only!.split(' or ').map((letter) => [letter]) : [answer]
+  }
+  const decimals = /解答[:：][^①]*[①-⑨]+[.．]([①-⑨]+)/.exec(text)?.[1]?.length ?? 0
+  return [
+    answer.map((digits) =>
+      decimals === 0 || digits.includes('.') ? digits : `${digits.slice(0, -decimals)}.${digits.slice(-decimals)}`,
+    ),
+  ]
+}
+
+/**
+ * Items of one case get its first item's id as their cluster. 「次の文を読み、40、41の問いに答えよ」 names the numbers;
+ * from 2020 on it is 「以下の問いに答えよ」, and a case goes on to the next one. All cases of a block have the same number
+ * of questions, so the last is as long as the one before it.
+ */
+function markCases(items: ExamItem[]): ExamItem[] {
+  const starts = items.flatMap(({ question }, i) => (question.startsWith('次の文を読み') ? [i] : []))
+  const size = starts.length < 2 ? 1 : starts[1]! - starts[0]!
+  return items.map((item, i) => {
+    const start = starts.find((first) => i >= first && i < first + size)
+    return start === undefined ? item : { ...item, cluster: items[start]!.id }
+  })
+}

@@ -1,0 +1,172 @@
+// Reads answers given as option letters. Three kinds of statement count, the stronger before the weaker and the last of
+// its kind: an explicit answer (「答え：c」), a conclusion (「…なのでD」), and judgements option by option (「c 正しい」).
+import { type LetterList, letterListAt, type OptionTexts, optionTexts } from './letter-list.ts'
+import { findMarkers, skipLink } from './marker.ts'
+import type { Finding, ReadingTask } from './reading.ts'
+
+interface Statement {
+  letters: string[]
+  start: number
+  end: number
+  reason: string
+}
+
+/** Finds the letters that an output gives as its answer. */
+export function readLetters(task: ReadingTask): Finding {
+  const { text, item, cut } = task
+  const options = optionTexts(item)
+  const explicit = explicitStatements(task, options)
+  const statement =
+    explicit.statements.at(-1) ??
+    (cut ? undefined : conclusion(text, options, asksForWrong(item.question))) ??
+    (cut ? undefined : judgements(text, options, asksForWrong(item.question)))
+  if (statement !== undefined) {
+    const { letters, start, end, reason } = statement
+    return { answer: letters, start, end, reason }
+  }
+  return explicit.placeholder
+    ? { answer: null, placeholder: true, reason: "the prompt's placeholder stands where the answer belongs" }
+    : { answer: null, placeholder: false, reason: 'no statement of an answer' }
+}
+
+/** Explicit answers in the order in which they stand, negated ones left out. */
+function explicitStatements(
+  { text, way, cue }: ReadingTask,
+  options: OptionTexts,
+): { statements: Statement[]; placeholder: boolean } {
+  const statements: Statement[] = []
+  let placeholder = false
+  const markers = findMarkers(text, cue)
+  if (way === 'answer') markers.unshift({ start: 0, ...skipLink(text, 0) })
+  for (const [i, marker] of markers.entries()) {
+    placeholder ||= marker.placeholder
+    if (marker.placeholder) continue
+    const list = affirmedAt(text, marker.end, options)
+    if (list === undefined || (i === 0 && way === 'answer' && restatesOptions(text, list))) continue
+    const said = text.slice(marker.start, marker.end).trim().slice(0, 20)
+    statements.push(statementOf(list, marker.start === 0 && way === 'answer' ? 'at the start' : `after 「${said}」`))
+  }
+  for (const list of freeLists(text, options)) {
+    if (CHOSEN.test(text.slice(list.end, list.end + 24))) statements.push(statementOf(list, 'named as the answer'))
+  }
+  return { statements: statements.sort((a, b) => a.start - b.start), placeholder }
+}
+
+function statementOf(list: LetterList, reason: string): Statement {
+  return { letters: list.letters, start: list.start, end: list.end, reason }
+}
+
+const CHOSEN =
+  /^[」』)"'*`]{0,3}\s?(?:(?:が|は|を)?(?:最も適切な)?(?:正解|正答|答え|解答)(?!では|じゃ|でな|率|の)|を(?:選択|選ぶ|選び)(?!肢|しな|ばな)|\s?is (?:the )?(?:correct|right|best)\b(?! (?:about|that)))/
+
+/** After letters: what denies them. */
+const DENIED =
+  /^[」』)"'*`\]]{0,3}\s?(?:(?:が|は|も)?\s?(?:正解|正しい?|答え|適切)?(?:では|じゃ|で|く)な[いく]|(?:は|が|も)?[:\s]{0,2}(?:誤り|誤って|間違|不正解|不適切|違[うい]|除外|否定)|\s?is (?:not|in?correct|wrong|false)\b|\s?isn't\b)/
+
+/** After letters: what ends a statement, or goes on in a way that leaves it one. */
+const ENDED =
+  /^[」』)"'*`\]}$]{0,4}(?:\s{0,2}$|\s{0,3}\n|\s{0,2}[。、,.．;:)(（/~!?！？|<\]}」]|\s?(?:です|である|であり|であろう|だ(?:と|ろう|。|$)|で(?:しょう|正|よい|良い|合|\s|$)|と(?:考|判断|な|思|する|言|い|推|$|\s)|を(?:選|疑|考|第|行)|が(?:正|最|適|妥当|答|選|該当|考|疑)|に(?:なる|なり|該当|相当|当た)|のみ|のみ|だけ|番|から(?:$|[。、\s])|になる|となる))/
+
+/** After letters and a blank: other words that may follow an answer. */
+const GOES_ON =
+  /^[」』)"'*`\]}$]{0,4}[ \t]{1,3}(?:[^\sA-Za-z0-9]|\d|(?:because|since|as|and|is|confidence|explanation|reason|due|for)\b)/i
+
+/** The list of letters at a position, unless what follows denies it or shows that it is part of something else. */
+function affirmedAt(text: string, from: number, options: OptionTexts): LetterList | undefined {
+  const list = letterListAt(text, from, options)
+  if (list === undefined) return undefined
+  const rest = text.slice(list.end, list.end + 40)
+  const denied = DENIED.exec(rest)
+  if (denied !== null) {
+    // 「c ではなく d」 goes on to the answer.
+    const contrast = /^[^。\n]{0,12}?な(?:くて?)[、,\s]{0,2}/.exec(rest)
+    return contrast === null ? undefined : affirmedAt(text, list.end + contrast[0].length, options)
+  }
+  if (list.named || ENDED.test(rest)) return list
+  const article = list.letters.length === 1 && list.letters[0] === 'a'
+  if (GOES_ON.test(rest)) return list
+  return !article && /^[ \t]{1,3}[A-Za-z]/.test(rest) ? list : undefined
+}
+
+/** Whether the letter opens a list of all options, printed again: the next line begins with the next letter. */
+function restatesOptions(text: string, { letters, end }: LetterList): boolean {
+  if (letters.length !== 1) return false
+  const next = String.fromCharCode(letters[0]!.charCodeAt(0) + 1)
+  const line = /^[^\n]{0,200}\n{1,2}[ \t]{0,4}([A-Za-z])[ \t]?[:.)、,]/.exec(text.slice(end, end + 220))
+  return line?.[1]?.toLowerCase() === next
+}
+
+const FREE = /(?<![A-Za-z0-9_\-\\ァ-ヶー一-龯])[A-Ha-h](?![A-Za-z0-9_-])/g
+
+/** Lists of letters that stand free in running text. */
+function freeLists(text: string, options: OptionTexts): LetterList[] {
+  const lists: LetterList[] = []
+  for (const { index } of text.matchAll(FREE)) {
+    if (index < (lists.at(-1)?.end ?? 0)) continue
+    const list = letterListAt(text, index, options)
+    if (list !== undefined) lists.push(list)
+  }
+  return lists
+}
+
+const LEADS =
+  /(?:ので|ため|から|よって|したがって|従って|以上より|ゆえに|故に|すなわち|つまり|結論(?:は|として)?|(?:正しい|適切な|考えられる|疑われる|可能性が高い|該当する|行うべき(?:な)?|必要な|選ぶべき)(?:もの|の|選択肢|疾患|対応|治療|検査)?は|⇒|→|\b(?:therefore|thus|hence|so|corresponds to|choose|select|pick|is))[、,\s:]{0,3}(?:最も適切なのは|正しいのは|答えは|選択肢|the (?:correct )?(?:option|choice|answer)(?: is)?|option|choice)?[\s"'「『(*`]{0,3}$/i
+const WRONG_LEADS = /(?:誤っている|誤り|正しくない|適切でない|不適切な)(?:もの|の|選択肢)?は[、,\s"'「*]{0,3}$/
+const APPROPRIATE = /^[」』)"'*`]{0,3}\s?が(?:最も)?(?:適切|正しい|妥当|考えられる|疑われる|該当)/
+const SENTENCE_START = /(?:^|[。\n])[\s"'「『(*`#>-]{0,6}$/
+const SENTENCE_END =
+  /^[」』)"'*`]{0,3}\s?(?:です|である|だ|となる|になる|と考え(?:られ)?る|を選択する)?\s{0,2}(?:[。.\n]|$)/
+
+/** The last conclusion: 「したがって c」, 「…なのでD」, 「c が最も適切」, or letters that are a sentence or a line of their own. */
+function conclusion(text: string, options: OptionTexts, wrongAsked: boolean): Statement | undefined {
+  for (const list of freeLists(text, options).reverse()) {
+    const before = text.slice(Math.max(0, list.start - 40), list.start)
+    const after = text.slice(list.end, list.end + 24)
+    if (DENIED.test(after)) continue
+    const ends = SENTENCE_END.test(after) || ENDED.test(after)
+    const leads = wrongAsked
+      ? WRONG_LEADS.test(before) || (LEADS.test(before) && !/正しいのは/.test(before))
+      : LEADS.test(before)
+    if (leads && ends && !/^[」)]?\s?[:.)]/.test(after)) return statementOf(list, 'the conclusion of the explanation')
+    if (!wrongAsked && APPROPRIATE.test(after)) return statementOf(list, 'said to be the most appropriate')
+    if (SENTENCE_START.test(before) && SENTENCE_END.test(after)) return statementOf(list, 'stands alone')
+  }
+  return undefined
+}
+
+const JUDGED =
+  /(?:^|[\s。、,・;)])([A-Ha-h](?:\s?[、,・~〜と-]\s?[A-Ha-h]){0,5})\s?[:.)]?\s{0,2}(?:は|が)?(正しくない|適切(?:では|で)ない|正しい|正解|適切|合致|妥当|○|〇|誤り|誤って|不適切|×)/gm
+
+/**
+ * The options judged right one by one (judged wrong, where the question asks for what is wrong), when they are as many as
+ * were asked for and none is judged both ways.
+ */
+function judgements(text: string, options: OptionTexts, wrongAsked: boolean): Statement | undefined {
+  const right = new Map<string, number>()
+  const wrong = new Map<string, number>()
+  for (const match of text.matchAll(JUDGED)) {
+    const verdict = /^(?:正しい|正解|適切$|合致|妥当|○|〇)/.test(match[2]!) ? right : wrong
+    for (const letter of lettersIn(match[1]!)) verdict.set(letter, match.index)
+  }
+  const [asked, others] = wrongAsked ? [wrong, right] : [right, wrong]
+  const letters = [...asked.keys()].filter((letter) => !others.has(letter)).sort()
+  if (!options.asked.has(letters.length)) return undefined
+  const at = Math.min(...letters.map((letter) => asked.get(letter)!))
+  const start = at + /^[\s。、,・;)]?/.exec(text.slice(at, at + 1))![0].length
+  return { letters, start, end: start + 1, reason: `judged ${wrongAsked ? 'wrong' : 'right'}, option by option` }
+}
+
+/** 「b~d」 is b, c and d; 「b、d」 is b and d. */
+function lettersIn(list: string): string[] {
+  const letters = [...list.toLowerCase().matchAll(/[a-h]/g)].map(([letter]) => letter)
+  if (letters.length !== 2 || !/[~〜-]/.test(list)) return letters
+  const [first, last] = letters.map((letter) => letter.charCodeAt(0)) as [number, number]
+  return Array.from({ length: Math.max(0, last - first + 1) }, (_, i) => String.fromCharCode(first + i))
+}
+
+/** Whether the question asks for the wrong one: 「誤っているのはどれか」. */
+function asksForWrong(question: string): boolean {
+  return /(?:誤って|誤り|正しくない|適切(?:では|で)ない|不適切)[^。]{0,12}$/.test(
+    question.trimEnd().replace(/(?:どれか|選べ)?。?(?:[2-9２-９]つ選べ。?)?$/, ''),
+  )
+}

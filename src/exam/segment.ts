@@ -1,0 +1,23 @@
+// The first segment of an output: what the model wrote before it began to invent further questions or turns.
+
+/** An end token, a chat marker, a line that hands over to a speaker, or the heading of another question. */
+const BOUNDARY = new RegExp(
+  [
+    String.raw`<\|[a-zA-Z_]{1,30}\|>|</?s>|<eos>|<(?:start|end)_of_turn>|\[/?INST\]`,
+    // A stray word may stand where a marker belongs: 「さいころuser」.
+    String.raw`^[^\s。、]{0,20}(?:user|assistant|system|human)[ \t]*(?::.*)?$`,
+    String.raw`^[ \t#*【\[]{0,8}(?:問題文?|設問|質問|問|question|q)[ \t]{0,3}\d{0,4}[ \t]{0,3}[】\]*]{0,4}[ \t]{0,3}(?:[:.].*)?$`,
+    String.raw`^[ \t#*【\[]{0,8}(?:問題|設問|問|question)[ \t]{0,3}\d{1,4}[ \t]`,
+  ].join('|'),
+  'gim',
+)
+
+/** The assistant's own opening, which some templates leave to the model. */
+const OPENING = /^\s{0,20}(?:<\|[a-zA-Z_]{1,30}\|>)?\s{0,5}assistant[ \t]*:?[ \t]*(?:<\|[a-zA-Z_]{1,30}\|>)?\n/
+
+/** Where the first segment of a text (in NFKC) starts and ends, in UTF-16 units. */
+export function firstSegment(text: string): { start: number; end: number } {
+  const start = OPENING.exec(text)?.[0].length ?? 0
+  BOUNDARY.lastIndex = start
+  return { start, end: BOUNDARY.exec(text)?.index ?? text.length }
+}

@@ -1,0 +1,251 @@
+// Preference pairs from a round's samples: winners and losers of each question, walked in step.
+import { UserError } from '../base/errors.ts'
+import { Random } from '../base/random.ts'
+import type { PairRow } from '../data/records.ts'
+import { type PromptOptions, printAnswerLine, printCompletion, printPrompt } from '../exam/prompts.ts'
+import type { ExamItem } from '../exam/records.ts'
+import type { PreferencePair, SampledExplanation } from './records.ts'
+
+/** What of a tokenizer is needed here; prompt and response are tokenised apart, as in sampling. */
+export interface ResponseTokenizer {
+  /** The token that ends a response in training, and all that end one in sampling. */
+  readonly endToken: number
+  readonly endTokens: readonly number[]
+  encode(text: string): number[]
+  encodeContinuation(text: string): number[]
+}
+
+export interface PairOptions extends PromptOptions {
+  tokenizer: ResponseTokenizer
+  round: number
+  /** At most this many pairs a question (Iterative RPO's K). */
+  pairsPerQuestion: number
+  /** Prompt and longer response together have at most this many tokens. */
+  maxTokens: number
+  /** The item's own explanation joins the winners, where there is one. */
+  goldAsWinner: boolean
+  unreadableAsLoser: boolean
+  truncatedAsLoser: boolean
+  whenNoWinner: 'gold-explanation' | 'gold-answer' | 'drop'
+}
+
+/** Where everything went. Samples: right + wrong + unreadable + truncated = samples; questions likewise. */
+export interface PairCounts {
+  samples: number
+  /** Right, and ended by itself. */
+  right: number
+  /** Right, but went on to the limit or to a stop string: neither winner nor loser. */
+  rightWithoutEnd: number
+  wrong: number
+  unreadable: number
+  /** Cut at the limit before a right answer. */
+  truncated: number
+  /** Samples left out because another of the same question and side has the same text. */
+  duplicates: number
+  /** Responses (samples or gold) left out because prompt and response exceed maxTokens. */
+  overLong: number
+  questions: number
+  questionsPaired: number
+  /** No right sample, and no gold in its place. */
+  questionsWithoutWinner: number
+  questionsWithoutLoser: number
+  /** Winners and losers there were, but one side had only over-long ones. */
+  questionsOverLong: number
+  /** Questions without a right sample whose winner is the gold. */
+  questionsWithGoldOnly: number
+  pairs: number
+}
+
+interface Response {
+  text: string
+  tokens: number[]
+}
+type Winner = Response & { from: PreferencePair['chosenFrom'] }
+type Loser = Response & { reason: PreferencePair['rejectedReason'] }
+
+/**
+ * Pairs of one round, in the order of the items. A winner ended by itself and is right; a loser is wrong (or unreadable,
+ * or truncated, as the options say). The k-th pair of a question takes its k-th winner and k-th loser, each list begun
+ * again at its end, until K pairs are made or every combination was (Pang et al. 2024, section 2).
+ * Throws a UserError that says what to change when there is no pair at all.
+ */
+export function makePairs(
+  samples: readonly SampledExplanation[],
+  items: readonly ExamItem[],
+  options: PairOptions,
+): { pairs: PreferencePair[]; counts: PairCounts } {
+  const counts = emptyCounts()
+  const samplesOfQuestion = new Map<string, SampledExplanation[]>(samples.map(({ question }) => [question, []]))
+  for (const sample of samples) samplesOfQuestion.get(sample.question)!.push(sample)
+  const pairs: PreferencePair[] = []
+  for (const item of items) {
+    const written = samplesOfQuestion.get(item.id)
+    if (written !== undefined) pairs.push(...pairQuestion(item, written, options, counts))
+  }
+  if (pairs.length === 0) throw new UserError(explainNoPairs(counts, options))
+  counts.pairs = pairs.length
+  return { pairs, counts }
+}
+
+/** A seeded share of the questions, to be measured and not trained on; the same in every round. */
+export function holdOutQuestions(questions: Iterable<string>, share: number, seed: number): Set<string> {
+  const all = [...new Set(questions)]
+  return new Set(new Random(seed, 'held-out-questions').shuffled(all).slice(0, Math.round(share * all.length)))
+}
+
+/** A pair as the engine trains on it. */
+export function pairRow({ id, question, promptTokens, chosenTokens, rejectedTokens }: PreferencePair): PairRow {
+  return { id, question, promptTokens, chosenTokens, rejectedTokens }
+}
+
+function pairQuestion(
+  item: ExamItem,
+  samples: readonly SampledExplanation[],
+  options: PairOptions,
+  counts: PairCounts,
+): PreferencePair[] {
+  counts.questions++
+  counts.samples += samples.length
+  const prompt = printPrompt(item, 'explain', options)
+  const promptTokens = options.tokenizer.encode(prompt)
+  const allWinners = winnersOf(item, samples, options, counts)
+  const allLosers = losersOf(samples, options, counts)
+  if (allWinners.length === 0) counts.questionsWithoutWinner++
+  else if (allLosers.length === 0) counts.questionsWithoutLoser++
+  if (allWinners.length === 0 || allLosers.length === 0) return []
+
+  const fits = ({ tokens }: Response) => promptTokens.length + tokens.length <= options.maxTokens
+  const winners = allWinners.filter(fits)
+  const losers = allLosers.filter(fits)
+  counts.overLong += allWinners.length - winners.length + (allLosers.length - losers.length)
+  if (winners.length === 0 || losers.length === 0) {
+    counts.questionsOverLong++
+    return []
+  }
+  counts.questionsPaired++
+  return walkInStep(winners.length, losers.length, options.pairsPerQuestion).map(([w, l], k) => {
+    const winner = winners[w]!
+    const loser = losers[l]!
+    return {
+      id: `${item.id}/${options.round}/${k}`,
+      prompt,
+      chosen: winner.text,
+      rejected: loser.text,
+      question: item.id,
+      round: options.round,
+      chosenFrom: winner.from,
+      promptTokens,
+      chosenTokens: winner.tokens,
+      rejectedTokens: loser.tokens,
+      rejectedReason: loser.reason,
+    }
+  })
+}
+
+function winnersOf(
+  item: ExamItem,
+  samples: readonly SampledExplanation[],
+  options: PairOptions,
+  counts: PairCounts,
+): Winner[] {
+  const right = samples.filter(({ correct }) => correct)
+  const ended = right.filter(({ finishReason }) => finishReason === 'end')
+  counts.right += ended.length
+  counts.rightWithoutEnd += right.length - ended.length
+  const winners: Winner[] = ended.map(({ text, tokens }) => ({ text, tokens, from: 'sample' }))
+  const gold = (from: 'gold-explanation' | 'gold-answer'): Winner => {
+    const text = from === 'gold-answer' ? printAnswerLine(item, options) : printCompletion(item, 'explain', options)
+    return { text, tokens: [...options.tokenizer.encodeContinuation(text), options.tokenizer.endToken], from }
+  }
+  if (winners.length > 0) {
+    if (options.goldAsWinner && item.explanation) winners.push(gold('gold-explanation'))
+  } else if (options.whenNoWinner === 'gold-answer' || (options.whenNoWinner !== 'drop' && item.explanation)) {
+    winners.push(gold(options.whenNoWinner))
+    counts.questionsWithGoldOnly++
+  }
+  return distinct(winners, counts)
+}
+
+function losersOf(samples: readonly SampledExplanation[], options: PairOptions, counts: PairCounts): Loser[] {
+  const losers: Loser[] = []
+  for (const { text, tokens, correct, answer, finishReason } of samples) {
+    if (correct) continue
+    const reason = finishReason === 'length' ? 'truncated' : answer === null ? 'unreadable' : 'wrong'
+    counts[reason]++
+    if (reason === 'truncated' && !options.truncatedAsLoser) continue
+    if (reason === 'unreadable' && !options.unreadableAsLoser) continue
+    losers.push({ text, tokens, reason })
+  }
+  return distinct(losers, counts)
+}
+
+function distinct<T extends Response>(responses: T[], counts: PairCounts): T[] {
+  const first = new Map<string, T>()
+  for (const response of responses) if (!first.has(response.text)) first.set(response.text, response)
+  counts.duplicates += responses.length - first.size
+  return [...first.values()]
+}
+
+/**
+ * Index pairs (winner, loser) in step, each list begun again at its end. When both ends meet, the losers are moved on by
+ * one, so that no combination comes twice.
+ */
+function walkInStep(winners: number, losers: number, limit: number): [number, number][] {
+  const cycle = (winners * losers) / greatestCommonDivisor(winners, losers)
+  return Array.from({ length: Math.min(limit, winners * losers) }, (_, k) => [
+    k % winners,
+    (k + Math.floor(k / cycle)) % losers,
+  ])
+}
+
+function greatestCommonDivisor(a: number, b: number): number {
+  return b === 0 ? a : greatestCommonDivisor(b, a % b)
+}
+
+function emptyCounts(): PairCounts {
+  return {
+    samples: 0,
+    right: 0,
+    rightWithoutEnd: 0,
+    wrong: 0,
+    unreadable: 0,
+    truncated: 0,
+    duplicates: 0,
+    overLong: 0,
+    questions: 0,
+    questionsPaired: 0,
+    questionsWithoutWinner: 0,
+    questionsWithoutLoser: 0,
+    questionsOverLong: 0,
+    questionsWithGoldOnly: 0,
+    pairs: 0,
+  }
+}
+
+function explainNoPairs(counts: PairCounts, options: PairOptions): string {
+  const { samples, questions } = counts
+  if (samples === 0) return 'no preference pairs: there are no samples of these questions.'
+  const start = `no preference pairs from ${samples} samples of ${questions} questions`
+  const right = counts.right + counts.rightWithoutEnd
+  if (right === samples) {
+    return `${start}: every sample was right, so there is no loser. Take harder questions, raise the temperature, or draw more samples a question.`
+  }
+  if (counts.questionsWithoutWinner === questions) {
+    const gold =
+      options.whenNoWinner === 'gold-answer'
+        ? ''
+        : options.whenNoWinner === 'drop'
+          ? ' Set whenNoWinner to gold-explanation or gold-answer,'
+          : ' The items have no explanation: set whenNoWinner to gold-answer,'
+    return right === 0
+      ? `${start}: every sample was wrong, so there is no winner.${gold} lower the temperature, or draw more samples.`
+      : `${start}: no sample that was right ended by itself, so there is no winner.${gold} or raise the limit of tokens a sample.`
+  }
+  const parts = [
+    [counts.questionsWithoutWinner, 'without a winner'],
+    [counts.questionsWithoutLoser, 'without a loser'],
+    [counts.questionsOverLong, `longer than ${options.maxTokens} tokens`],
+  ] as const
+  const list = parts.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`)
+  return `${start}: questions ${list.join(', ')}. Raise maxTokens, let unreadable or truncated samples be losers, or draw more samples.`
+}
