@@ -26,7 +26,7 @@ export async function loadItems(path: string): Promise<ExamItem[]> {
     const read = itemSchema.safeParse(value)
     if (!read.success) throw new UserError(`${path}:${line}: ${describeIssue(read.error.issues[0]!)}`)
     const item: ExamItem = read.data
-    const problem = checkItem(item)
+    const problem = checkItem(item) ?? checkTwins(item)
     if (problem !== undefined) throw new UserError(`${path}:${line}: item ${item.id}: ${problem}`)
     const earlier = lineOfId.get(item.id)
     if (earlier !== undefined) {
@@ -50,11 +50,14 @@ export function checkItem(item: ExamItem): string | undefined {
       return `the gold "${answer}" is no option. The options are ${letters[0]} to ${letters.at(-1)}.`
     }
   }
-  const twin = item.options.findIndex((text, i) => item.options.indexOf(text) < i)
-  if (twin > 0) {
-    return `options ${letterOf(item.options.indexOf(item.options[twin]!))} and ${letterOf(twin)} read the same.`
-  }
   return undefined
+}
+
+/** Two options that read the same cannot be told apart when the answer is an option's text. */
+function checkTwins({ options }: ExamItem): string | undefined {
+  const twin = options.findIndex((text, i) => options.indexOf(text) < i)
+  if (twin < 0) return undefined
+  return `options ${letterOf(options.indexOf(options[twin]!))} and ${letterOf(twin)} read the same.`
 }
 
 function describeIssue(issue: z.core.$ZodIssue): string {

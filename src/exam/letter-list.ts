@@ -6,7 +6,7 @@ import type { ExamItem } from './records.ts'
 export interface OptionTexts {
   /** How many letters there are. */
   count: number
-  /** In NFKC, longest first, so that no option is taken for a longer one's beginning. */
+  /** In NFKC, longest first, so that no option is taken for a longer one's beginning; without those that read the same. */
   texts: { letter: string; text: string }[]
   /** How many letters an answer may have. */
   asked: Set<number>
@@ -25,7 +25,9 @@ export function optionTexts(item: ExamItem): OptionTexts {
   const texts = item.options.map((option, i) => ({ letter: letterOf(i), text: option.normalize('NFKC').trim() }))
   return {
     count: texts.length,
-    texts: texts.filter(({ text }) => text.length > 1).sort((a, b) => b.text.length - a.text.length),
+    texts: texts
+      .filter(({ text }) => text.length > 1 && texts.filter((other) => other.text === text).length === 1)
+      .sort((a, b) => b.text.length - a.text.length),
     asked: new Set(item.gold.map(({ length }) => length)),
   }
 }
