@@ -1,0 +1,197 @@
+// The batch on its way: prompts in slots, their samples in rows, ended ones replaced by waiting ones.
+import { UserError } from '../../base/errors.ts'
+import type { ModelConfig } from '../../model/config.ts'
+import type { Completion, SamplingSettings } from '../sampler.ts'
+import { KeyValueCache } from './cache.ts'
+import type { Decoder } from './decoder.ts'
+import { chooseLargest, chooseRandom } from './selection.ts'
+import type { Sequence, TokenRequest } from './sequence.ts'
+
+/** How many prompts and samples a prompt are computed at once. */
+export interface BatchShape {
+  prompts: number
+  samples: number
+}
+
+/**
+ * As many rows a prompt as it has samples, and as many prompts as fit into `sequences` rows.
+ * Without grouped heads a prompt has two rows at least: a product of a single row takes another path in ONNX Runtime,
+ * with other last bits than the same row among several.
+ */
+export function chooseBatchShape(config: ModelConfig, requests: TokenRequest[], sequences: number): BatchShape {
+  const mostSamples = Math.max(1, ...requests.map((request) => request.samples))
+  const fewestRows = config.heads === config.keyValueHeads ? 2 : 1
+  const samples = Math.max(fewestRows, Math.min(mostSamples, sequences))
+  return { samples, prompts: Math.max(1, Math.min(requests.length, Math.floor(sequences / samples))) }
+}
+
+/** At most this many tokens of prompts are computed in one run: enough to fill the matrix units, little enough for memory. */
+const PROMPT_TOKENS_A_RUN = 1024
+
+/** A prompt in the batch. Its rows are those of its slot. */
+interface Slot {
+  request: TokenRequest
+  /** Samples that have been started. */
+  started: number
+}
+
+/**
+ * Samples every request once and yields completions as they end.
+ *
+ * Slot p's prompt, without its last token, is row p of the prefix cache; its samples are rows p*samples and following
+ * of the tail cache. A sample's first step reads the prompt's last token, so a prompt needs no logits and a sample can
+ * start at any time. A slot whose samples have all ended takes the next waiting prompt; when none waits, the last slot
+ * moves into it and the batch shrinks. What a row computes does not depend on the others.
+ */
+export class Batch {
+  private readonly shape: BatchShape
+  private readonly waiting: TokenRequest[]
+  private readonly slots: (Slot | undefined)[]
+  private readonly rows: (Sequence | undefined)[]
+  private readonly prefixes: KeyValueCache
+  private readonly tails: KeyValueCache
+  private readonly decoder: Decoder
+  private readonly settings: SamplingSettings
+  private readonly start: (request: TokenRequest, sample: number) => Sequence
+
+  constructor(
+    decoder: Decoder,
+    requests: TokenRequest[],
+    shape: BatchShape,
+    settings: SamplingSettings,
+    start: (request: TokenRequest, sample: number) => Sequence,
+  ) {
+    this.decoder = decoder
+    this.settings = settings
+    this.start = start
+    this.shape = shape
+    // Longest first: prompts of like length share a batch, and the most memory is needed at the beginning.
+    this.waiting = requests.filter((request) => request.samples > 0).sort((a, b) => a.prompt.length - b.prompt.length)
+    this.slots = new Array(Math.min(shape.prompts, this.waiting.length)).fill(undefined)
+    this.rows = new Array(this.slots.length * shape.samples).fill(undefined)
+    this.prefixes = new KeyValueCache(decoder.config, this.slots.length)
+    this.tails = new KeyValueCache(decoder.config, this.rows.length)
+  }
+
+  async *run(signal: AbortSignal): AsyncGenerator<Completion, void, undefined> {
+    for (;;) {
+      signal.throwIfAborted()
+      await this.fillSlots()
+      if (this.slots.length === 0) return
+      this.fillRows()
+      yield* await this.step()
+    }
+  }
+
+  /** Gives empty slots to waiting prompts and computes those, or closes the slots. */
+  private async fillSlots(): Promise<void> {
+    const fresh: number[] = []
+    for (let slot = 0; slot < this.slots.length; slot++) {
+      if (this.slots[slot] !== undefined) continue
+      const request = this.waiting.pop()
+      if (request === undefined) {
+        this.closeSlot(slot--)
+        continue
+      }
+      this.slots[slot] = { request, started: 0 }
+      this.prefixes.clear(slot)
+      fresh.push(slot)
+    }
+    if (fresh.length === 0) return
+    this.prefixes.fit(Math.max(...this.slots.map((slot) => slot!.request.prompt.length - 1)))
+    for (const run of runsOf(fresh)) await this.computePrompts(run.first, run.count)
+  }
+
+  /** Computes the prompts of neighbouring slots, some at a time. */
+  private async computePrompts(first: number, count: number): Promise<void> {
+    for (let at = first; at < first + count; ) {
+      const longest = this.promptOf(at).length - 1
+      const together = Math.min(first + count - at, Math.max(1, Math.floor(PROMPT_TOKENS_A_RUN / Math.max(1, longest))))
+      const prompts = Array.from({ length: together }, (_, i) => this.promptOf(at + i).slice(0, -1))
+      await this.decoder.computePrompts(this.prefixes, at, prompts, PROMPT_TOKENS_A_RUN)
+      at += together
+    }
+  }
+
+  /** The last slot moves into an empty one. */
+  private closeSlot(slot: number): void {
+    const last = this.slots.length - 1
+    const { samples } = this.shape
+    if (slot < last && this.slots[last] !== undefined) {
+      this.slots[slot] = this.slots[last]
+      this.prefixes.copyRow(last, slot)
+      for (let i = 0; i < samples; i++) {
+        this.rows[slot * samples + i] = this.rows[last * samples + i]
+        this.tails.copyRow(last * samples + i, slot * samples + i)
+      }
+    }
+    this.slots.length = last
+    this.rows.length = last * samples
+  }
+
+  private fillRows(): void {
+    let longest = 0
+    this.rows.forEach((sequence, row) => {
+      const slot = this.slots[Math.floor(row / this.shape.samples)]!
+      if (sequence === undefined) {
+        this.tails.clear(row)
+        if (slot.started < slot.request.samples) this.rows[row] = this.start(slot.request, slot.started++)
+      }
+      longest = Math.max(longest, this.tails.lengthOf(row))
+    })
+    this.tails.fit(longest + 1)
+  }
+
+  /** One token for every row. */
+  private async step(): Promise<Completion[]> {
+    const { samples } = this.shape
+    const { newKeys, newValues, choices } = await this.decoder.step(
+      this.prefixes,
+      this.tails,
+      samples,
+      this.rows,
+      this.settings.temperature,
+    )
+    const size = this.decoder.config.vocabularySize
+    const finished: Completion[] = []
+    this.rows.forEach((sequence, row) => {
+      if (sequence === undefined) return
+      const token =
+        choices.tempered === undefined
+          ? chooseLargest(choices.logits!, row, size)
+          : chooseRandom(choices.tempered, row, size, this.settings, sequence.random.uniform())
+      const probability = choices.probabilities[row * size + token]
+      if (token < 0 || !(probability! >= 0)) {
+        throw new UserError(
+          `request ${sequence.request.id}: the model's output is not a number. Its weights are damaged or have exploded.`,
+        )
+      }
+      this.tails.append(row, newKeys, newValues, row, 1, 1)
+      const completion = sequence.accept(token, Math.log(probability!))
+      if (completion === undefined) return
+      finished.push(completion)
+      this.rows[row] = undefined
+    })
+    for (let slot = 0; slot < this.slots.length; slot++) {
+      const { request, started } = this.slots[slot]!
+      const busy = this.rows.slice(slot * samples, (slot + 1) * samples).some((row) => row !== undefined)
+      if (!busy && started === request.samples) this.slots[slot] = undefined
+    }
+    return finished
+  }
+
+  private promptOf(slot: number): number[] {
+    return this.slots[slot]!.request.prompt
+  }
+}
+
+/** Neighbouring numbers of a rising list as runs. */
+function runsOf(numbers: number[]): { first: number; count: number }[] {
+  const runs: { first: number; count: number }[] = []
+  for (const number of numbers) {
+    const last = runs.at(-1)
+    if (last !== undefined && last.first + last.count === number) last.count++
+    else runs.push({ first: number, count: 1 })
+  }
+  return runs
+}

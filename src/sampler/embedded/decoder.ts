@@ -1,0 +1,157 @@
+// The decode-step graph compiled on a model's weights, and its two uses: computing prompts, and one token for every row.
+import type { Checkpoint } from '../../model/checkpoint.ts'
+import type { ModelConfig } from '../../model/config.ts'
+import { buildDecodeStep, cacheNames } from '../../model/decode.ts'
+import { Weights } from '../../model/weights.ts'
+import { compile, type Executable, type Tensor } from '../../runtime/session.ts'
+import { KeyValueCache } from './cache.ts'
+import type { Sequence } from './sequence.ts'
+
+/** What a step gives: new keys and values a layer, and for each row [R, vocabulary] what its next token is chosen from. */
+export interface StepResult {
+  newKeys: Float32Array[]
+  newValues: Float32Array[]
+  choices: { probabilities: Float32Array; tempered?: Float32Array; logits?: Float32Array }
+}
+
+/** Prompts are computed this many tokens at a time or a multiple of it, so that vector lanes are filled. */
+const TOKEN_BLOCK = 16
+
+export class Decoder {
+  readonly config: ModelConfig
+  private readonly executable: Executable
+  /** Whether tokens can be drawn at a temperature; else they are chosen greedily. */
+  readonly tempered: boolean
+  /** Results that every step writes anew, by name: the largest length asked for so far. */
+  private readonly results = new Map<string, Float32Array>()
+
+  private constructor(config: ModelConfig, executable: Executable, tempered: boolean) {
+    this.config = config
+    this.executable = executable
+    this.tempered = tempered
+  }
+
+  /** Compiles the graph on a checkpoint's weights; `positions` is the length of its rotary tables. */
+  static async open(checkpoint: Checkpoint, options: { tempered: boolean; positions: number; threads: number }) {
+    const { config, lora, folder, place } = checkpoint
+    const weights = new Weights(config, { positions: options.positions, lora })
+    const graph = buildDecodeStep(weights, options.tempered)
+    const executable = await compile(graph, { weights: place, weightsFolder: folder, threads: options.threads })
+    return new Decoder(config, executable, options.tempered)
+  }
+
+  release(): Promise<void> {
+    return this.executable.release()
+  }
+
+  /** Computes prompts into rows `first` and following of the prefix cache, which must be empty and have room; `mostTokens` at a time. */
+  async computePrompts(prefixes: KeyValueCache, first: number, prompts: number[][], mostTokens: number): Promise<void> {
+    const longest = Math.max(...prompts.map((prompt) => prompt.length))
+    const noTail = new KeyValueCache(this.config, prompts.length)
+    for (let from = 0; from < longest; from += mostTokens) {
+      const tokens = Math.ceil(Math.min(longest - from, mostTokens) / TOKEN_BLOCK) * TOKEN_BLOCK
+      const read = prompts.map((prompt) => prompt.slice(from, from + tokens))
+      const tokenIds = new Int32Array(prompts.length * tokens)
+      const positions = new Int32Array(prompts.length * tokens) // padding stands at position 0 and is seen by nobody
+      for (const [row, ids] of read.entries()) {
+        tokenIds.set(ids, row * tokens)
+        for (let i = 0; i < ids.length; i++) positions[row * tokens + i] = from + i
+      }
+      const { newKeys, newValues } = await this.run({
+        prefix: prefixes.view(first, prompts.length, [prompts.length, 1, 1]),
+        tail: noTail.view(0, prompts.length, [prompts.length, 1, 1]),
+        tokens,
+        tokenIds,
+        positions,
+        picks: new Int32Array(1), // nobody asks what follows a prompt: a sample's first step does
+        temperature: 1,
+      })
+      for (const [row, ids] of read.entries()) {
+        prefixes.append(first + row, newKeys, newValues, row, tokens, ids.length)
+      }
+    }
+  }
+
+  /** Reads the last token of every row; rows without a sequence compute something that nobody looks at. */
+  step(
+    prefixes: KeyValueCache,
+    tails: KeyValueCache,
+    samples: number,
+    rows: (Sequence | undefined)[],
+    temperature: number,
+  ) {
+    const prompts = rows.length / samples
+    return this.run({
+      prefix: prefixes.view(0, prompts, [prompts, 1, 1]),
+      tail: tails.view(0, rows.length, [prompts, samples, 1]),
+      tokens: 1,
+      tokenIds: Int32Array.from(rows, (sequence) => sequence?.lastToken ?? 0),
+      positions: Int32Array.from(rows, (sequence) => sequence?.lastPosition ?? 0),
+      picks: Int32Array.from(rows, (_, row) => row),
+      temperature,
+    })
+  }
+
+  private async run(step: {
+    prefix: ReturnType<KeyValueCache['view']>
+    tail: ReturnType<KeyValueCache['view']>
+    tokens: number
+    tokenIds: Int32Array
+    positions: Int32Array
+    picks: Int32Array
+    temperature: number
+  }): Promise<StepResult> {
+    const { prefix, tail, tokens, tokenIds, positions, picks } = step
+    const { layers, keyValueHeads, headWidth, vocabularySize } = this.config
+    const rows = tokenIds.length / tokens
+    const feeds: Record<string, Tensor> = {
+      tokenIds: { shape: [tokenIds.length], data: tokenIds },
+      positions: { shape: [rows, tokens], data: positions },
+      tokenBias: { shape: [tokens, tokens], data: causalBias(tokens) },
+      prefixBias: prefix.bias,
+      tailBias: tail.bias,
+      picks: { shape: [picks.length], data: picks },
+    }
+    const into: Record<string, Tensor> = {}
+    const newShape = [rows, keyValueHeads, tokens, headWidth]
+    for (let layer = 0; layer < layers; layer++) {
+      const names = cacheNames(layer)
+      feeds[names.prefixKeys] = prefix.keys[layer]!
+      feeds[names.prefixValues] = prefix.values[layer]!
+      feeds[names.tailKeys] = tail.keys[layer]!
+      feeds[names.tailValues] = tail.values[layer]!
+      into[names.newKeys] = this.resultFor(names.newKeys, newShape)
+      into[names.newValues] = this.resultFor(names.newValues, newShape)
+    }
+    const choiceNames = ['probabilities', this.tempered ? 'temperedProbabilities' : 'logits']
+    if (this.tempered) feeds.inverseTemperature = { shape: [1], data: Float32Array.of(1 / step.temperature) }
+    for (const name of choiceNames) into[name] = this.resultFor(name, [picks.length, vocabularySize])
+    await this.executable.run(feeds, into)
+    const numbers = (name: string) => into[name]!.data as Float32Array
+    return {
+      newKeys: Array.from({ length: layers }, (_, layer) => numbers(cacheNames(layer).newKeys)),
+      newValues: Array.from({ length: layers }, (_, layer) => numbers(cacheNames(layer).newValues)),
+      choices: {
+        probabilities: numbers('probabilities'),
+        ...(this.tempered ? { tempered: numbers('temperedProbabilities') } : { logits: numbers('logits') }),
+      },
+    }
+  }
+
+  private resultFor(name: string, shape: number[]): Tensor {
+    const size = shape.reduce((a, b) => a * b, 1)
+    let data = this.results.get(name)
+    if (data === undefined || data.length < size) {
+      data = new Float32Array(size)
+      this.results.set(name, data)
+    }
+    return { shape, data: data.subarray(0, size) }
+  }
+}
+
+/** [tokens, tokens]: 0 where a token sees itself or an earlier one. */
+function causalBias(tokens: number): Float32Array {
+  return Float32Array.from({ length: tokens * tokens }, (_, i) =>
+    i % tokens > Math.floor(i / tokens) ? Number.NEGATIVE_INFINITY : 0,
+  )
+}

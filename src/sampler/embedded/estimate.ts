@@ -1,0 +1,44 @@
+// What sampling will need: memory from the sizes of weights and caches, time from operations and a typical rate.
+import type { Estimate } from '../../engine/engine.ts'
+import { weightBytes } from '../../model/checkpoint.ts'
+import type { ModelConfig } from '../../model/config.ts'
+import type { SamplingSettings } from '../sampler.ts'
+import { chooseBatchShape } from './batch.ts'
+import { roomFor } from './cache.ts'
+import type { TokenRequest } from './sequence.ts'
+
+/** Floating-point operations a second and thread of a float32 product in ONNX Runtime, on a server core of 2024; half of it in small products. */
+const THREAD_RATE = 100e9
+/** Seconds that a step costs a layer before it computes anything: launching some thirty operations. */
+const LAYER_STEP_SECONDS = 0.3e-3
+/** Bytes of the runtime itself: Node, ONNX Runtime, the tokenizer. */
+const RUNTIME_BYTES = 300e6
+
+/** An upper bound: every completion is taken to need all of maxTokens. */
+export function estimateSampling(
+  config: ModelConfig,
+  requests: TokenRequest[],
+  { maxTokens }: SamplingSettings,
+  { threads, sequences }: { threads: number; sequences: number },
+): Estimate {
+  const shape = chooseBatchShape(config, requests, sequences)
+  const rows = shape.prompts * shape.samples
+  const longest = Math.max(1, ...requests.map(({ prompt }) => prompt.length))
+  const promptTokens = requests.reduce((total, { prompt }) => total + prompt.length, 0)
+  const newTokens = requests.reduce((total, { samples }) => total + samples, 0) * maxTokens
+
+  const tableBytes = 4 * config.vocabularySize * config.width
+  const layerBytes = weightBytes(config) - tableBytes * (config.tiedEmbeddings ? 1 : 2)
+  // One multiplication and one addition a weight (4 bytes) and token; only new tokens reach the head.
+  const operations = (2 / 4) * ((promptTokens + newTokens) * layerBytes + newTokens * tableBytes)
+  const steps = newTokens / rows
+  const tokenCacheBytes = 2 * 4 * config.layers * config.keyValueHeads * config.headWidth
+  const cachedTokens = shape.prompts * roomFor(longest) + rows * roomFor(maxTokens)
+  return {
+    // The weights as they lie in the file and as the session packs them; caches; two results a vocabulary.
+    bytes:
+      RUNTIME_BYTES + 2 * weightBytes(config) + cachedTokens * tokenCacheBytes + 2 * 4 * rows * config.vocabularySize,
+    seconds: operations / (THREAD_RATE * threads) + steps * config.layers * LAYER_STEP_SECONDS,
+    diskBytes: 0,
+  }
+}

@@ -1,0 +1,133 @@
+// The embedded sampler in the calling thread: opens a model, checks requests, keeps one compiled graph at hand.
+import { UserError } from '../../base/errors.ts'
+import type { Estimate, ModelReference } from '../../engine/engine.ts'
+import { type Checkpoint, openCheckpoint } from '../../model/checkpoint.ts'
+import { loadTokenizer, type Tokenizer } from '../../tokenizer/tokenizer.ts'
+import type { Completion, SampleRequest, Sampler, SamplingSettings } from '../sampler.ts'
+import { Batch, chooseBatchShape } from './batch.ts'
+import { Decoder } from './decoder.ts'
+import { estimateSampling } from './estimate.ts'
+import { Sequence, type TokenRequest } from './sequence.ts'
+
+/** Rotary tables are made for this many positions, or twice as many, and so on: most requests need one table. */
+const FIRST_POSITIONS = 2048
+
+/** Opens a model for sampling. Computing blocks this thread; `openEmbeddedSampler` does it in another. */
+export async function openLocalSampler(
+  model: ModelReference,
+  options: { threads: number; sequences: number },
+): Promise<Sampler> {
+  const tokenizer = await loadTokenizer(model.folder)
+  return new LocalSampler(model, tokenizer, options, await openCheckpoint(model, FIRST_POSITIONS))
+}
+
+class LocalSampler implements Sampler {
+  private readonly model: ModelReference
+  private readonly tokenizer: Tokenizer
+  private readonly options: { threads: number; sequences: number }
+  private checkpoint: Checkpoint
+  private positions = FIRST_POSITIONS
+  private decoder: Decoder | undefined
+  /** The end of the call before: calls take turns, since they share the compiled graph. */
+  private turn: Promise<void> = Promise.resolve()
+
+  constructor(
+    model: ModelReference,
+    tokenizer: Tokenizer,
+    options: { threads: number; sequences: number },
+    checkpoint: Checkpoint,
+  ) {
+    this.model = model
+    this.tokenizer = tokenizer
+    this.options = options
+    this.checkpoint = checkpoint
+  }
+
+  async *sample(
+    requests: SampleRequest[],
+    settings: SamplingSettings,
+    signal: AbortSignal,
+  ): AsyncGenerator<Completion, void, undefined> {
+    signal.throwIfAborted()
+    const tokenRequests = this.tokenise(requests)
+    const { config } = this.checkpoint
+    const stopTokens = new Set([...this.tokenizer.endTokens, ...config.endOfSequence, ...settings.stopTokens])
+    const start = (request: TokenRequest, sample: number) =>
+      new Sequence(request, sample, settings, {
+        tokenizer: this.tokenizer,
+        stopTokens,
+        contextTokens: config.contextTokens,
+      })
+    const endTurn = await this.takeTurn()
+    try {
+      const longest = Math.max(0, ...tokenRequests.map(({ prompt }) => prompt.length)) + settings.maxTokens
+      const decoder = await this.openDecoder(settings.temperature > 0, Math.min(longest, config.contextTokens))
+      const shape = chooseBatchShape(config, tokenRequests, this.options.sequences)
+      yield* new Batch(decoder, tokenRequests, shape, settings, start).run(signal)
+    } finally {
+      endTurn()
+    }
+  }
+
+  async estimate(requests: SampleRequest[], settings: SamplingSettings): Promise<Estimate> {
+    return estimateSampling(this.checkpoint.config, this.tokenise(requests), settings, this.options)
+  }
+
+  async close(): Promise<void> {
+    const endTurn = await this.takeTurn()
+    await this.decoder?.release()
+    this.decoder = undefined
+    endTurn()
+  }
+
+  private tokenise(requests: SampleRequest[]): TokenRequest[] {
+    const { contextTokens, vocabularySize } = this.checkpoint.config
+    const seen = new Set<string>()
+    return requests.map(({ id, prompt: given, samples }) => {
+      const prompt = typeof given === 'string' ? this.tokenizer.encode(given) : given
+      const refuse = (reason: string): never => {
+        throw new UserError(`request ${id}: ${reason}`)
+      }
+      if (seen.has(id)) refuse('the id stands twice among the requests. Give each its own.')
+      seen.add(id)
+      if (prompt.length === 0) refuse('the prompt is empty. Give at least one token.')
+      if (prompt.length >= contextTokens) {
+        refuse(
+          `the prompt has ${prompt.length} tokens; the model's context of ${contextTokens} has no room for an answer. Shorten the prompt.`,
+        )
+      }
+      const foreign = prompt.find((token) => !(Number.isInteger(token) && token >= 0 && token < vocabularySize))
+      if (foreign !== undefined) {
+        refuse(
+          `token ${foreign} is outside the model's vocabulary of ${vocabularySize}. Is the tokenizer another model's?`,
+        )
+      }
+      return { id, prompt, samples }
+    })
+  }
+
+  /** The compiled graph for greedy choice or for drawing, for at least so many positions. One is held at a time: each packs the weights anew. */
+  private async openDecoder(tempered: boolean, positions: number): Promise<Decoder> {
+    const fits = positions <= this.positions
+    if (this.decoder !== undefined && this.decoder.tempered === tempered && fits) return this.decoder
+    await this.decoder?.release()
+    this.decoder = undefined
+    if (!fits) {
+      while (this.positions < positions) this.positions *= 2
+      this.checkpoint = await openCheckpoint(this.model, this.positions)
+    }
+    const { threads } = this.options
+    this.decoder = await Decoder.open(this.checkpoint, { tempered, positions: this.positions, threads })
+    return this.decoder
+  }
+
+  private async takeTurn(): Promise<() => void> {
+    const before = this.turn
+    let end = () => {}
+    this.turn = new Promise((resolve) => {
+      end = resolve
+    })
+    await before
+    return end
+  }
+}

@@ -1,0 +1,88 @@
+// One sample on its way: its tokens so far, its own random numbers, and when it ends.
+import { Random } from '../../base/random.ts'
+import { TextStream } from '../../tokenizer/text-stream.ts'
+import type { Tokenizer } from '../../tokenizer/tokenizer.ts'
+import type { Completion, SamplingSettings } from '../sampler.ts'
+
+/** A request with its prompt as token ids. */
+export interface TokenRequest {
+  id: string
+  prompt: number[]
+  samples: number
+}
+
+export class Sequence {
+  readonly request: TokenRequest
+  readonly random: Random
+  private readonly sample: number
+  private readonly settings: SamplingSettings
+  private readonly stopTokens: ReadonlySet<number>
+  private readonly mostTokens: number
+  private readonly stream: TextStream
+  private readonly tokens: number[] = []
+  private readonly logProbabilities: number[] = []
+  private finishReason: Completion['finishReason'] | undefined
+  private textEnd: number | undefined
+
+  constructor(
+    request: TokenRequest,
+    sample: number,
+    settings: SamplingSettings,
+    model: { tokenizer: Tokenizer; stopTokens: ReadonlySet<number>; contextTokens: number },
+  ) {
+    this.request = request
+    this.sample = sample
+    this.settings = settings
+    this.stopTokens = model.stopTokens
+    this.mostTokens = Math.min(settings.maxTokens, model.contextTokens - request.prompt.length)
+    this.random = new Random(settings.seed, 'sample', request.id, sample)
+    this.stream = new TextStream(model.tokenizer, request.prompt)
+  }
+
+  /** The token that the next step reads: the newest, or the prompt's last. */
+  get lastToken(): number {
+    return this.tokens.at(-1) ?? this.request.prompt.at(-1)!
+  }
+
+  /** The position of `lastToken`. */
+  get lastPosition(): number {
+    return this.request.prompt.length - 1 + this.tokens.length
+  }
+
+  /** Takes the next token. Returns the completion where it was the last. */
+  accept(token: number, logProbability: number): Completion | undefined {
+    this.tokens.push(token)
+    this.logProbabilities.push(logProbability)
+    if (this.stopTokens.has(token)) this.finishReason = 'end'
+    else if (this.findStopString(token)) this.finishReason = 'stop-string'
+    else if (this.tokens.length >= this.mostTokens) this.finishReason = 'length'
+    return this.finishReason === undefined ? undefined : this.completion(this.finishReason)
+  }
+
+  private findStopString(token: number): boolean {
+    const { stopStrings } = this.settings
+    if (stopStrings.length === 0) return false
+    const seen = this.stream.text.length
+    this.stream.push(token)
+    const places = stopStrings
+      .map((stop) => this.stream.text.indexOf(stop, Math.max(0, seen - stop.length + 1)))
+      .filter((place) => place >= 0)
+    if (places.length === 0) return false
+    this.textEnd = Math.min(...places)
+    return true
+  }
+
+  private completion(finishReason: Completion['finishReason']): Completion {
+    // Without stop strings nobody needed the text before.
+    if (this.settings.stopStrings.length === 0) this.stream.push(...this.tokens)
+    this.stream.end()
+    return {
+      id: this.request.id,
+      sample: this.sample,
+      tokens: this.tokens,
+      text: this.stream.text.slice(0, this.textEnd),
+      logProbabilities: this.logProbabilities,
+      finishReason,
+    }
+  }
+}
