@@ -4,9 +4,9 @@ import { basename, dirname } from 'node:path'
 import { internal, UserError } from '../base/errors.ts'
 import { openAdapter } from '../formats/adapter.ts'
 import { readTensor, type StoredTensor } from '../formats/safetensors.ts'
-import { findWeight, openWeights } from '../formats/weights.ts'
+import { findWeight, openWeights, type Weights } from '../formats/weights.ts'
 import { loadModelConfig, type ModelConfig } from './config.ts'
-import { adapterShapes, type LoraShape, rotaryNames, rotaryTables, weightShapes } from './weights.ts'
+import { adapterShapes, embeddingName, type LoraShape, rotaryNames, rotaryTables, weightShapes } from './weights.ts'
 
 /** A weight in memory, or float32 bytes at a place in a file of the checkpoint's folder. */
 export type PlacedWeight =
@@ -42,11 +42,7 @@ export async function openCheckpoint(
   const weights = await openWeights(reference.folder)
   const stored = new Map<string, StoredTensor>()
   for (const [name, shape] of weightShapes(config)) stored.set(name, findWeight(weights, name, shape))
-  if (config.tiedEmbeddings && weights.tensors.has('lm_head.weight')) {
-    throw new UserError(
-      `${reference.folder}: config.json says tie_word_embeddings, but the weights hold an lm_head.weight of their own. Correct one of the two.`,
-    )
-  }
+  if (config.tiedEmbeddings) await checkTied(reference.folder, weights, config)
   const lora = reference.adapter === undefined ? undefined : await addAdapter(reference.adapter, config, stored)
 
   const [anyTensor] = stored.values()
@@ -76,6 +72,18 @@ export async function openCheckpoint(
     place: (name) => placed.get(name) ?? internal(`no weight '${name}' in ${reference.folder}`),
     read: (name) => readTensor(stored.get(name) ?? internal(`no weight '${name}' in ${reference.folder}`)),
   }
+}
+
+/** A tied model may carry a copy of its embeddings as its head, but not another head: which one is meant would be a guess. */
+async function checkTied(folder: string, weights: Weights, config: ModelConfig): Promise<void> {
+  const head = weights.tensors.get('lm_head.weight')
+  if (head === undefined) return
+  const table = await readTensor(findWeight(weights, embeddingName, [config.vocabularySize, config.width]))
+  const copy = await readTensor(head)
+  if (copy.length === table.length && copy.every((value, i) => value === table[i])) return
+  throw new UserError(
+    `${folder}: config.json says tie_word_embeddings, but lm_head.weight differs from the embeddings. Correct one of the two.`,
+  )
 }
 
 /** Adds an adapter's tensors under the names that graphs use; they must be those that its configuration promises. */
