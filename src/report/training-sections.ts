@@ -1,0 +1,182 @@
+// The report's sections on training: learning curves, the preference objectives side by side, texts as training goes on.
+import { formatCount } from '../base/format.ts'
+import { drawCurves, type Series, type SeriesStyle } from './charts.ts'
+import { type BeforeAfter, type Curve, lossCurves, preferenceCurves, type TrainingSummary } from './curves.ts'
+import { groupBy } from './grouping.ts'
+import { html, type Markup } from './markup.ts'
+import { MISSING, measure } from './numbers.ts'
+import type { ReportInput, ReportProbe, ReportTraining } from './report-input.ts'
+
+const TRAINING_STYLE: SeriesStyle = { color: 'var(--muted)', faint: true }
+const HELD_OUT_STYLES: readonly SeriesStyle[] = [
+  { color: 'var(--answer)', dots: true },
+  { color: 'var(--chosen)', dots: true, dash: '5,3' },
+  { color: 'var(--rejected)', dots: true, dash: '2,2' },
+]
+const GENERAL_STYLE: SeriesStyle = { color: 'var(--explain)', dots: true, dash: '6,3' }
+
+export function learningSection(input: ReportInput, summaries: TrainingSummary[]): Markup {
+  if (input.trainings.length === 0) return html`<p class="empty">Nothing was trained in this run.</p>`
+  const sets = [...new Set(input.trainings.flatMap((training) => lossCurves(training).map(({ name }) => name)))]
+  const styles = new Map(sets.map((name) => [name, styleOfSet(name, sets)]))
+  return html`
+<ul class="legend">${sets.map((name) => html`<li>${swatch(styles.get(name)!)}${name}</li>`)}</ul>
+<div class="charts">${input.trainings.map((training) => {
+    const curves = lossCurves(training)
+    return html`<figure><figcaption>${trainingTitle(training)}</figcaption>
+${
+  curves.length === 0
+    ? html`<p class="empty">No step was recorded.</p>`
+    : drawCurves({
+        label: `Loss of ${trainingTitle(training)} over its steps`,
+        yLabel: 'loss',
+        series: curves.map(({ name, points }) => ({ points, style: styles.get(name)! })),
+      })
+}</figure>`
+  })}</div>
+${lossTable(summaries)}`
+}
+
+function styleOfSet(name: string, sets: string[]): SeriesStyle {
+  if (name === 'training') return TRAINING_STYLE
+  if (name === 'general') return GENERAL_STYLE
+  const others = sets.filter((set) => set !== 'training' && set !== 'general')
+  return HELD_OUT_STYLES[others.indexOf(name) % HELD_OUT_STYLES.length]!
+}
+
+function trainingTitle({ title, round }: { title: string; round?: number }): string {
+  return round === undefined || round === 1 ? title : `${title}, round ${round}`
+}
+
+function swatch({ color, dash, dots, faint }: SeriesStyle): Markup {
+  return html`<svg width="26" height="12" aria-hidden="true"><path d="M0,6H26" stroke="${color}" stroke-width="${faint ? 1.25 : 2}"${dash ? html` stroke-dasharray="${dash}"` : ''}/>${dots && html`<circle cx="13" cy="6" r="3" fill="${color}"/>`}</svg>`
+}
+
+function lossTable(summaries: TrainingSummary[]): Markup {
+  const sets = [...new Set(summaries.flatMap(({ evaluationLoss }) => Object.keys(evaluationLoss)))]
+  return html`<table class="losses"><caption>Loss before and after</caption>
+<thead><tr><th scope="col">Stage</th><th scope="col">Steps</th><th scope="col" class="more">Tokens</th><th scope="col">Training</th>${sets.map((set) => html`<th scope="col">${set}</th>`)}</tr></thead>
+<tbody>${summaries.map(
+    (summary) => html`
+<tr><th scope="row">${trainingTitle(summary)}</th><td>${formatCount(summary.steps)}</td><td class="more">${formatCount(summary.tokens)}</td><td>${change(summary.trainingLoss)}</td>${sets.map((set) => html`<td>${change(summary.evaluationLoss[set])}</td>`)}</tr>`,
+  )}
+</tbody></table>
+<p class="note">Training: mean of the first and of the last tenth of the steps. Other columns are held-out sets, before the first and after the last step; a general loss that rises is forgetting. Losses of different objectives do not compare.</p>`
+}
+
+function change(values: BeforeAfter | null | undefined): Markup | string {
+  return values ? html`${measure(values.before)} <span class="arrow">→</span> ${measure(values.after)}` : MISSING
+}
+
+const CHOSEN_STYLE: SeriesStyle = { color: 'var(--chosen)' }
+const REJECTED_STYLE: SeriesStyle = { color: 'var(--rejected)', dash: '6,3' }
+const MARGIN_STYLE: SeriesStyle = { color: 'var(--answer)' }
+const LENGTH_STYLE: SeriesStyle = { color: 'var(--answer)', dots: true }
+
+export function preferenceSection(input: ReportInput, summaries: TrainingSummary[]): Markup {
+  const trainings = input.trainings.filter((training) => preferenceCurves(training, 'margin').length > 0)
+  if (trainings.length === 0) return html`<p class="empty">No stage of this run trained on preference pairs.</p>`
+  const rows = [
+    {
+      title: 'Log-probability of chosen and rejected, nats a response',
+      series: (training: ReportTraining) => [
+        ...bothSets(preferenceCurves(training, 'chosenLogProbability'), CHOSEN_STYLE),
+        ...bothSets(preferenceCurves(training, 'rejectedLogProbability'), REJECTED_STYLE),
+      ],
+    },
+    {
+      title: 'Margin (β times what chosen gained over rejected)',
+      baseline: 0,
+      series: (training: ReportTraining) => bothSets(preferenceCurves(training, 'margin'), MARGIN_STYLE),
+    },
+    {
+      title: 'Length of what the model writes to the fixed questions, characters',
+      baseline: 0,
+      series: (training: ReportTraining) => probeLengths(input.probes, training.stage),
+    },
+  ]
+  return html`
+<ul class="legend"><li>${swatch(CHOSEN_STYLE)}chosen</li><li>${swatch(REJECTED_STYLE)}rejected</li><li>faint: each step’s own pairs, strong: held-out pairs</li></ul>
+${rows.map((row) => preferenceRow(row, trainings))}
+${preferenceTable(summaries)}
+<p class="note">All charts of a row share their scales. Without the NLL term (DPO) the margin can grow while both log-probabilities fall, the chosen one’s too; the term holds the chosen ones up. That is the reason for RPO.</p>`
+}
+
+interface PreferenceRow {
+  title: string
+  baseline?: number
+  series: (training: ReportTraining) => Series[]
+}
+
+function preferenceRow({ title, baseline, series }: PreferenceRow, trainings: ReportTraining[]): Markup | false {
+  const drawn = trainings.map((training) => ({ training, series: series(training) }))
+  const points = drawn.flatMap((one) => one.series.flatMap((each) => each.points))
+  if (points.length === 0) return false
+  const steps = points.map(({ step }) => step)
+  const values = [...points.map(({ value }) => value), ...(baseline === undefined ? [] : [baseline])]
+  return html`<h3>${title}</h3>
+<div class="charts">${drawn.map(
+    (one) => html`<figure><figcaption>${trainingTitle(one.training)}</figcaption>
+${drawCurves({
+  label: `${title}: ${trainingTitle(one.training)}`,
+  yLabel: '',
+  series: one.series,
+  xDomain: [0, Math.max(...steps)],
+  yDomain: [Math.min(...values), Math.max(...values)],
+  ...(baseline === undefined ? {} : { baseline }),
+})}</figure>`,
+  )}</div>`
+}
+
+/** Held-out pairs strong, the step's own faint; the step's own strong where nothing was held out. */
+function bothSets(curves: Curve[], style: SeriesStyle): Series[] {
+  const heldOut = curves.filter(({ name }) => name !== 'training')
+  return curves.map(({ name, points }) => ({
+    points,
+    style: name === 'training' ? { ...style, faint: heldOut.length > 0 } : { ...style, dots: true },
+  }))
+}
+
+/** Mean length of the fixed questions' texts at each step of a stage. */
+function probeLengths(probes: ReportProbe[], stage: string): Series[] {
+  const lengths = new Map<number, number[]>()
+  for (const probe of probes) {
+    if (probe.stage !== stage) continue
+    lengths.set(probe.step, [...(lengths.get(probe.step) ?? []), [...probe.text].length])
+  }
+  const points = [...lengths].map(([step, values]) => ({
+    step,
+    value: values.reduce((total, value) => total + value, 0) / values.length,
+  }))
+  return points.length === 0 ? [] : [{ points: points.sort((a, b) => a.step - b.step), style: LENGTH_STYLE }]
+}
+
+function preferenceTable(summaries: TrainingSummary[]): Markup {
+  const rows = summaries.flatMap((summary) => (summary.preference ? [{ summary, preference: summary.preference }] : []))
+  return html`<table class="losses"><caption>Preference pairs before and after</caption>
+<thead><tr><th scope="col">Stage</th><th scope="col">Chosen</th><th scope="col">Rejected</th><th scope="col">Margin</th><th scope="col">Told apart</th><th scope="col" class="more">Tokens, chosen / rejected</th></tr></thead>
+<tbody>${rows.map(
+    ({ summary, preference }) => html`
+<tr><th scope="row">${trainingTitle(summary)}<small>${preference.set}</small></th><td>${change(preference.chosenLogProbability)}</td><td>${change(preference.rejectedLogProbability)}</td><td>${change(preference.margin)}</td><td>${Math.round(100 * preference.accuracy.after)} %</td><td class="more">${measure(preference.chosenTokens.after)} / ${measure(preference.rejectedTokens.after)}</td></tr>`,
+  )}
+</tbody></table>`
+}
+
+export function probesSection({ probes, trainings }: ReportInput): Markup {
+  if (probes.length === 0) return html`<p class="empty">No fixed questions were followed through training.</p>`
+  const titles = new Map(trainings.map((training) => [training.stage, trainingTitle(training)]))
+  const byQuestion = groupBy(probes, ({ question }) => question)
+  return html`${[...byQuestion].map(
+    ([question, ofQuestion], index) => html`<details${index === 0 ? html` open` : ''}><summary>${question}</summary>
+<pre class="prompt text">${ofQuestion[0]!.prompt}</pre>
+<table class="probes"><caption>What is written after so many steps of each stage</caption>
+<thead><tr><th scope="col">Step</th><th scope="col">Text</th></tr></thead>
+${[...groupBy(ofQuestion, ({ stage }) => stage)].map(
+  ([stage, ofStage]) =>
+    html`<tbody><tr><th scope="colgroup" colspan="2" class="group">${titles.get(stage) ?? stage}</th></tr>${ofStage.map(
+      ({ step, text }) => html`
+<tr><th scope="row">${formatCount(step)}</th><td class="text">${text === '' ? html`<i>nothing</i>` : text}</td></tr>`,
+    )}</tbody>`,
+)}</table></details>`,
+  )}`
+}
