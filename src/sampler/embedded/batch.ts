@@ -117,14 +117,16 @@ export class Batch {
   private closeSlot(slot: number): void {
     const last = this.slots.length - 1
     const { samples } = this.shape
-    if (slot < last && this.slots[last] !== undefined) {
-      this.slots[slot] = this.slots[last]
-      this.prefixes.copyRow(last, slot)
-      for (let i = 0; i < samples; i++) {
-        this.rows[slot * samples + i] = this.rows[last * samples + i]
-        this.tails.copyRow(last * samples + i, slot * samples + i)
-      }
+    const moves = slot < last && this.slots[last] !== undefined
+    if (moves) this.prefixes.copyRow(last, slot)
+    this.prefixes.clear(last)
+    for (let i = 0; i < samples; i++) {
+      const [from, to] = [last * samples + i, slot * samples + i]
+      if (moves) this.tails.copyRow(from, to)
+      if (moves) this.rows[to] = this.rows[from]
+      this.tails.clear(from)
     }
+    if (moves) this.slots[slot] = this.slots[last]
     this.slots.length = last
     this.rows.length = last * samples
   }

@@ -1,0 +1,151 @@
+// What the embedded sampler writes equals the model's forward pass, and does not depend on what else is in the batch.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { Random } from '../src/base/random.ts'
+import type { ModelReference } from '../src/engine/engine.ts'
+import { input, matmul, tokenLogProbability } from '../src/graph/build.ts'
+import { openCheckpoint } from '../src/model/checkpoint.ts'
+import { batchInputs, buildHidden, embed, headWeight } from '../src/model/forward.ts'
+import { Weights } from '../src/model/weights.ts'
+import { compile, type Executable } from '../src/runtime/session.ts'
+import { openLocalSampler } from '../src/sampler/embedded/local.ts'
+import { collect } from '../src/sampler/sampler.contract.ts'
+import type { SampleRequest, Sampler } from '../src/sampler/sampler.ts'
+import { writeSmallAdapter, writeSmallModel } from './small-model.ts'
+
+const root = mkdtempSync(join(tmpdir(), 'meikai-equivalence-'))
+afterAll(() => rmSync(root, { recursive: true }))
+
+/** The whole forward pass of one sequence: logits [tokens, vocabulary] and the log-probability of each next token. */
+async function openForward(model: ModelReference) {
+  const positions = 256
+  const checkpoint = await openCheckpoint(model, positions)
+  const weights = new Weights(checkpoint.config, { positions, lora: checkpoint.lora })
+  const batch = batchInputs(1, 'tokens')
+  const hidden = buildHidden(weights, embed(weights, batch.tokenIds), batch)
+  const head = headWeight(weights)
+  const graph = {
+    logits: matmul(hidden, head, { transposeB: true }),
+    logProbabilities: tokenLogProbability(hidden, head, input('targets', ['tokens'], 'int32')),
+  }
+  const executable = await compile(graph, { weights: checkpoint.place, weightsFolder: checkpoint.folder, threads: 2 })
+  return { executable, run: (tokens: number[]) => runForward(executable, tokens) }
+}
+
+async function runForward(executable: Executable, tokens: number[]) {
+  const count = tokens.length
+  const bias = Float32Array.from({ length: count ** 2 }, (_, i) => (i % count > Math.floor(i / count) ? -1e30 : 0))
+  const results = await executable.run({
+    tokenIds: { shape: [count], data: Int32Array.from(tokens) },
+    positions: { shape: [1, count], data: Int32Array.from(tokens, (_, i) => i) },
+    attentionBias: { shape: [1, 1, count, count], data: bias },
+    targets: { shape: [count], data: Int32Array.from([...tokens.slice(1), 0]) },
+  })
+  return { logits: results.logits!.data, logProbabilities: results.logProbabilities!.data }
+}
+
+const longPrompt = (length: number, key: string) => {
+  const random = new Random(3, key)
+  return Array.from({ length }, () => 2 + random.integer(1000))
+}
+
+/** Prompts of one token to more than a block of cache rows, some sampled several times. */
+const requests: SampleRequest[] = [1, 2, 17, 33, 40, 64, 65, 100, 5].map((length, i) => ({
+  id: `q${i}`,
+  prompt: longPrompt(length, `q${i}`),
+  samples: [1, 5, 2][i % 3]!,
+}))
+
+const models = {
+  'grouped heads': { shape: {}, adapter: false },
+  'an adapter': { shape: {}, adapter: true },
+  'heads of their own, untied': {
+    shape: { model_type: 'llama', num_key_value_heads: 4, tie_word_embeddings: false },
+    adapter: false,
+  },
+  'one key-value head, wide': { shape: { num_key_value_heads: 1, head_dim: 64 }, adapter: false },
+}
+
+describe.each(Object.entries(models))('with %s', (name, { shape, adapter }) => {
+  const folder = join(root, name.replaceAll(/\W/g, '-'))
+  const model: ModelReference = adapter ? { folder, adapter: `${folder}-adapter` } : { folder }
+  let sampler: Sampler
+  let forward: Awaited<ReturnType<typeof openForward>>
+  beforeAll(async () => {
+    const config = await writeSmallModel(folder, shape)
+    if (adapter) await writeSmallAdapter(`${folder}-adapter`, config)
+    sampler = await openLocalSampler(model, { threads: 2, sequences: 12 })
+    forward = await openForward(model)
+  })
+  afterAll(async () => {
+    await sampler.close()
+    await forward.executable.release()
+  })
+
+  it('log-probabilities are those of the forward pass', async () => {
+    const completions = await collect(sampler, requests, { maxTokens: 40, temperature: 0.8 })
+    expect(completions).toHaveLength(24)
+    let worst = 0
+    for (const { id, tokens, logProbabilities } of completions) {
+      const prompt = requests.find((request) => request.id === id)!.prompt as number[]
+      const expected = (await forward.run([...prompt, ...tokens])).logProbabilities
+      tokens.forEach((_, i) => {
+        worst = Math.max(worst, Math.abs(logProbabilities[i]! - expected[prompt.length - 1 + i]!))
+      })
+    }
+    expect(worst).toBeLessThan(1e-4)
+    expect(worst).toBeGreaterThan(0) // two different computations
+  })
+
+  it('greedy tokens are the likeliest of the forward pass', async () => {
+    const some = requests.filter((_, i) => i % 4 === 0)
+    for (const { id, tokens } of await collect(sampler, some, { maxTokens: 20, temperature: 0 })) {
+      const prompt = some.find((request) => request.id === id)!.prompt as number[]
+      const { logits } = await forward.run([...prompt, ...tokens])
+      const size = logits.length / (prompt.length + tokens.length)
+      const likeliest = tokens.map((_, i) => {
+        const row = logits.subarray((prompt.length - 1 + i) * size, (prompt.length + i) * size)
+        return row.indexOf(Math.max(...row))
+      })
+      expect(tokens).toEqual(likeliest)
+    }
+  })
+
+  it('a sample alone and in a crowd has the same bits', async () => {
+    const settings = { maxTokens: 70, temperature: 0.9 }
+    const crowd = await collect(sampler, requests, settings)
+    for (const request of requests) {
+      expect(await collect(sampler, [request], settings)).toEqual(crowd.filter(({ id }) => id === request.id))
+    }
+    // One sample a prompt, so that each prompt has a batch shape of its own; and one sequence at a time.
+    const first = requests.map((request) => ({ ...request, samples: 1 }))
+    expect(await collect(sampler, first, settings)).toEqual(crowd.filter(({ sample }) => sample === 0))
+    const narrow = await openLocalSampler(model, { threads: 2, sequences: 1 })
+    expect(await collect(narrow, requests.slice(0, 4), settings)).toEqual(crowd.filter(({ id }) => id < 'q4'))
+    await narrow.close()
+  })
+
+  it('samples that share their prompt equal samples that do not', async () => {
+    const prompt = longPrompt(45, 'shared')
+    const [shared] = await collect(sampler, [{ id: 'a', prompt, samples: 6 }], { temperature: 0, maxTokens: 20 })
+    const apart = await collect(
+      sampler,
+      ['b', 'c', 'd'].map((id) => ({ id, prompt, samples: 1 })),
+      { temperature: 0, maxTokens: 20 },
+    )
+    for (const { tokens, logProbabilities } of apart) {
+      expect({ tokens, logProbabilities }).toEqual({
+        tokens: shared!.tokens,
+        logProbabilities: shared!.logProbabilities,
+      })
+    }
+  })
+
+  it('ends at the context', async () => {
+    const prompt = longPrompt(250, 'nearly full')
+    const [only] = await collect(sampler, [{ id: 'a', prompt, samples: 1 }], { temperature: 0, maxTokens: 50 })
+    expect(only).toMatchObject({ finishReason: 'length', tokens: { length: 6 } })
+  })
+})
