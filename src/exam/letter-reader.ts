@@ -38,11 +38,12 @@ function explicitStatements(
   let placeholder = false
   const markers = findMarkers(text, cue)
   if (way === 'answer') markers.unshift({ start: 0, ...skipLink(text, 0) })
-  for (const [i, marker] of markers.entries()) {
+  const restated = restatedOptions(text)
+  for (const marker of markers) {
     placeholder ||= marker.placeholder
     if (marker.placeholder) continue
     const list = affirmedAt(text, marker.end, options)
-    if (list === undefined || (i === 0 && way === 'answer' && restatesOptions(text, list))) continue
+    if (list === undefined || (list.letters.length === 1 && restated.has(list.start))) continue
     const said = text.slice(marker.start, marker.end).trim().slice(0, 20)
     statements.push(statementOf(list, marker.start === 0 && way === 'answer' ? 'at the start' : `after 「${said}」`))
   }
@@ -57,7 +58,7 @@ function statementOf(list: LetterList, reason: string): Statement {
 }
 
 const CHOSEN =
-  /^[」』)"'*`]{0,3}\s?(?:(?:が|は|を)?(?:最も適切な)?(?:正解|正答|答え|解答)(?!では|じゃ|でな|率|の)|を(?:選択|選ぶ|選び)(?!肢|しな|ばな)|\s?is (?:the )?(?:correct|right|best)\b(?! (?:about|that)))/
+  /^[」』)"'*`]{0,3}[ \t]?(?:(?:が|を)(?:最も適切な)?(?:正解|正答|答え|解答)(?!では|じゃ|でな|率|の)|を(?:選択|選ぶ|選び)(?!肢|しな|ばな)|\s?is (?:the )?(?:correct|right|best)\b(?! (?:about|that)))/
 
 /** After letters: what denies them. */
 const DENIED =
@@ -65,14 +66,14 @@ const DENIED =
 
 /** After letters: what ends a statement, or goes on in a way that leaves it one. */
 const ENDED =
-  /^[」』)"'*`\]}$]{0,4}(?:\s{0,2}$|\s{0,3}\n|\s{0,2}[。、,.．;:)(（/~!?！？|<\]}」]|\s?(?:です|である|であり|であろう|だ(?:と|ろう|。|$)|で(?:しょう|正|よい|良い|合|\s|$)|と(?:考|判断|な|思|する|言|い|推|$|\s)|を(?:選|疑|考|第|行)|が(?:正|最|適|妥当|答|選|該当|考|疑)|に(?:なる|なり|該当|相当|当た)|のみ|のみ|だけ|番|から(?:$|[。、\s])|になる|となる))/
+  /^[」』)"'*`\]}$]{0,4}(?:\s{0,2}$|\s{0,3}\n|\s{0,2}[。、,.．;:)(（!?！？|<\]}」]|\s?(?:です|である|であり|であろう|だ(?:と|ろう|。|$)|で(?:しょう|正|よい|良い|合|\s|$)|と(?:考|判断|な|思|する|言|い|推|$|\s)|を(?:選|疑|考|第|行)|が(?:正|最|適|妥当|答|選|該当|考|疑)|に(?:なる|なり|該当|相当|当た)|のみ|のみ|だけ|番|から(?:$|[。、\s])|になる|となる))/
 
 /** After letters and a blank: other words that may follow an answer. */
 const GOES_ON =
   /^[」』)"'*`\]}$]{0,4}[ \t]{1,3}(?:[^\sA-Za-z0-9]|\d|(?:because|since|as|and|is|confidence|explanation|reason|due|for)\b)/i
 
 /** The list of letters at a position, unless what follows denies it or shows that it is part of something else. */
-function affirmedAt(text: string, from: number, options: OptionTexts): LetterList | undefined {
+function affirmedAt(text: string, from: number, options: OptionTexts, denials = 0): LetterList | undefined {
   const list = letterListAt(text, from, options)
   if (list === undefined) return undefined
   const rest = text.slice(list.end, list.end + 40)
@@ -80,7 +81,8 @@ function affirmedAt(text: string, from: number, options: OptionTexts): LetterLis
   if (denied !== null) {
     // 「c ではなく d」 goes on to the answer.
     const contrast = /^[^。\n]{0,12}?な(?:くて?)[、,\s]{0,2}/.exec(rest)
-    return contrast === null ? undefined : affirmedAt(text, list.end + contrast[0].length, options)
+    if (contrast === null || denials === 4) return undefined
+    return affirmedAt(text, list.end + contrast[0].length, options, denials + 1)
   }
   if (list.named || ENDED.test(rest)) return list
   const article = list.letters.length === 1 && list.letters[0] === 'a'
@@ -88,12 +90,17 @@ function affirmedAt(text: string, from: number, options: OptionTexts): LetterLis
   return !article && /^[ \t]{1,3}[A-Za-z]/.test(rest) ? list : undefined
 }
 
-/** Whether the letter opens a list of all options, printed again: the next line begins with the next letter. */
-function restatesOptions(text: string, { letters, end }: LetterList): boolean {
-  if (letters.length !== 1) return false
-  const next = String.fromCharCode(letters[0]!.charCodeAt(0) + 1)
-  const line = /^[^\n]{0,200}\n{1,2}[ \t]{0,4}([A-Za-z])[ \t]?[:.)、,]/.exec(text.slice(end, end + 220))
-  return line?.[1]?.toLowerCase() === next
+/** A line that begins with a letter of its own: an option printed again, or a judgement of one. */
+const LETTER_LINE = /^[ \t*#-]{0,4}([A-Ha-h])(?=[ \t:.)、,]|$)/gm
+
+/** Where the letters stand that are printed as a list: the letter line before has the letter before, or the next the next. */
+function restatedOptions(text: string): Set<number> {
+  const lines = [...text.matchAll(LETTER_LINE)].map((match) => ({
+    at: match.index + match[0].length - 1,
+    code: match[1]!.toLowerCase().charCodeAt(0),
+  }))
+  const inList = lines.filter(({ code }, i) => lines[i - 1]?.code === code - 1 || lines[i + 1]?.code === code + 1)
+  return new Set(inList.map(({ at }) => at))
 }
 
 const FREE = /(?<![A-Za-z0-9_\-\\ァ-ヶー一-龯])[A-Ha-h](?![A-Za-z0-9_-])/g
@@ -115,10 +122,11 @@ const WRONG_LEADS = /(?:誤っている|誤り|正しくない|適切でない|�
 const APPROPRIATE = /^[」』)"'*`]{0,3}\s?が(?:最も)?(?:適切|正しい|妥当|考えられる|疑われる|該当)/
 const SENTENCE_START = /(?:^|[。\n])[\s"'「『(*`#>-]{0,6}$/
 const SENTENCE_END =
-  /^[」』)"'*`]{0,3}\s?(?:です|である|だ|となる|になる|と考え(?:られ)?る|を選択する)?\s{0,2}(?:[。.\n]|$)/
+  /^[」』)"'*`]{0,3}\s?(?:です|である|だ|となる|になる|と考え(?:られ)?る|を選択する)?\s{0,2}(?:[。\n]|\.?(?:\s{0,2}\n|\s{0,2}$))/
 
 /** The last conclusion: 「したがって c」, 「…なのでD」, 「c が最も適切」, or letters that are a sentence or a line of their own. */
 function conclusion(text: string, options: OptionTexts, wrongAsked: boolean): Statement | undefined {
+  const restated = restatedOptions(text)
   for (const list of freeLists(text, options).reverse()) {
     const before = text.slice(Math.max(0, list.start - 40), list.start)
     const after = text.slice(list.end, list.end + 24)
@@ -129,7 +137,8 @@ function conclusion(text: string, options: OptionTexts, wrongAsked: boolean): St
       : LEADS.test(before)
     if (leads && ends && !/^[」)]?\s?[:.)]/.test(after)) return statementOf(list, 'the conclusion of the explanation')
     if (!wrongAsked && APPROPRIATE.test(after)) return statementOf(list, 'said to be the most appropriate')
-    if (SENTENCE_START.test(before) && SENTENCE_END.test(after)) return statementOf(list, 'stands alone')
+    const alone = SENTENCE_START.test(before) && SENTENCE_END.test(after)
+    if (alone && !restated.has(list.start)) return statementOf(list, 'stands alone')
   }
   return undefined
 }

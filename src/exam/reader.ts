@@ -1,6 +1,6 @@
 // The reader: what a model's output says the answer is, with the reason. It sees the first segment of the output only.
 import { readLetters } from './letter-reader.ts'
-import { readNumber } from './number-reader.ts'
+import { BOX, readNumber } from './number-reader.ts'
 import type { Finding, ReadingTask } from './reading.ts'
 import type { AnswerForm, ExamItem, GradedAnswer, ReadAnswer, Way } from './records.ts'
 import { firstSegment } from './segment.ts'
@@ -17,12 +17,13 @@ export interface ReadOptions {
 
 /**
  * Reads the answer out of one output. Never throws, and takes time linear in the output's length. The answer is the same
- * for an output and its NFKC form.
+ * for an output and its NFKC form (circled digits apart, where a number is asked for: they name boxes).
  */
 export function readAnswer(output: string, item: ExamItem, options: ReadOptions): ReadAnswer {
-  const normal = output.normalize('NFKC')
+  const source = item.options.length === 0 ? output.replace(/[\u2460-\u2473]/g, BOX) : output
+  const normal = source.normalize('NFKC')
   const segment = firstSegment(normal)
-  const wentOn = normal.slice(segment.end).trim() !== ''
+  const { wentOn } = segment
   const atLimit = options.finishReason === 'length'
   const task: ReadingTask = {
     item,
@@ -41,7 +42,7 @@ export function readAnswer(output: string, item: ExamItem, options: ReadOptions)
     }
   }
   const answer = [...found.answer].sort()
-  const span = originalSpan(output, normal, segment.start + found.start, segment.start + found.end)
+  const span = originalSpan(source, normal, segment.start + found.start, segment.start + found.end)
   if (!item.gold.some(({ length }) => length === answer.length)) {
     const asked = [...new Set(item.gold.map(({ length }) => length))].join(' or ')
     return { answer, class: 'wrong-count', span, reason: `${found.reason}; ${answer.length} given, ${asked} asked for` }
@@ -56,18 +57,19 @@ function readerFor(item: ExamItem, form: AnswerForm): (task: ReadingTask) => Fin
   return form === 'letter' ? readLetters : readOptionText
 }
 
-/** Maps a span of the NFKC text back to the output, by the lengths of normalised prefixes. */
+/** Maps a span of the NFKC text back to the smallest one of the output that holds it, by lengths of normalised prefixes. */
 function originalSpan(output: string, normal: string, start: number, end: number): [number, number] {
   if (output === normal) return [start, end]
-  const original = (position: number): number => {
+  /** The first prefix of the output whose normal form is at least this long. */
+  const prefixOf = (length: number): number => {
     let low = 0
     let high = output.length
     while (low < high) {
       const middle = (low + high) >> 1
-      if (output.slice(0, middle).normalize('NFKC').length < position) low = middle + 1
+      if (output.slice(0, middle).normalize('NFKC').length < length) low = middle + 1
       else high = middle
     }
     return low
   }
-  return [original(start), original(end)]
+  return [prefixOf(start + 1) - 1, prefixOf(end)]
 }

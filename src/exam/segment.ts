@@ -15,9 +15,21 @@ const BOUNDARY = new RegExp(
 /** The assistant's own opening, which some templates leave to the model. */
 const OPENING = /^\s{0,20}(?:<\|[a-zA-Z_]{1,30}\|>)?\s{0,5}assistant[ \t]*:?[ \t]*(?:<\|[a-zA-Z_]{1,30}\|>)?\n/
 
+/** Markers and blanks that end an output and say nothing more. */
+const CLOSING = /(?:\s|<\|[a-zA-Z_]{1,30}\|>|<\/?s>|<eos>|<end_of_turn>)*/y
+
+export interface Segment {
+  start: number
+  end: number
+  /** Something other than end markers follows. */
+  wentOn: boolean
+}
+
 /** Where the first segment of a text (in NFKC) starts and ends, in UTF-16 units. */
-export function firstSegment(text: string): { start: number; end: number } {
+export function firstSegment(text: string): Segment {
   const start = OPENING.exec(text)?.[0].length ?? 0
   BOUNDARY.lastIndex = start
-  return { start, end: BOUNDARY.exec(text)?.index ?? text.length }
+  const end = BOUNDARY.exec(text)?.index ?? text.length
+  CLOSING.lastIndex = end
+  return { start, end, wentOn: end + (CLOSING.exec(text)?.[0].length ?? 0) < text.length }
 }
