@@ -1,0 +1,53 @@
+// The clustered bootstrap: intervals for items that are not independent, such as several questions on one case.
+import { Random } from '../base/random.ts'
+import type { Interval } from './intervals.ts'
+
+export interface ClusteredInterval extends Interval {
+  mean: number
+  clusters: number
+}
+
+/**
+ * Percentile bootstrap interval (95 %) of a mean over items, whole clusters drawn with replacement.
+ * `values` holds a number an item (1 or 0 for right or wrong, or a difference of two systems), `clusters` the cluster of
+ * each; an undefined cluster is one of its own. Undefined with fewer than two clusters.
+ */
+export function clusteredBootstrap(
+  values: readonly number[],
+  clusters: readonly (string | undefined)[],
+  options: { seed: number; draws?: number },
+): ClusteredInterval | undefined {
+  const groups = new Map<string, { sum: number; count: number }>()
+  values.forEach((value, i) => {
+    const key = clusters[i] === undefined ? `item ${i}` : `cluster ${clusters[i]}`
+    const group = groups.get(key) ?? { sum: 0, count: 0 }
+    groups.set(key, { sum: group.sum + value, count: group.count + 1 })
+  })
+  const all = [...groups.values()]
+  if (all.length < 2) return undefined
+  const random = new Random(options.seed, 'clustered-bootstrap')
+  const means = Float64Array.from({ length: options.draws ?? 4000 }, () => {
+    let sum = 0
+    let count = 0
+    for (let i = 0; i < all.length; i++) {
+      const group = random.pick(all)
+      sum += group.sum
+      count += group.count
+    }
+    return sum / count
+  }).sort()
+  return {
+    mean: values.reduce((sum, value) => sum + value, 0) / values.length,
+    low: quantile(means, 0.025),
+    high: quantile(means, 0.975),
+    clusters: all.length,
+  }
+}
+
+/** Linear interpolation between order statistics (type 7 of Hyndman and Fan 1996). */
+function quantile(sorted: Float64Array, share: number): number {
+  const position = share * (sorted.length - 1)
+  const below = Math.floor(position)
+  const above = Math.min(below + 1, sorted.length - 1)
+  return sorted[below]! + (position - below) * (sorted[above]! - sorted[below]!)
+}
