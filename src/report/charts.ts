@@ -54,7 +54,6 @@ export function drawCurves(chart: CurveChart): Markup {
         strokeWidth: style.faint ? 1.25 : 2,
         strokeOpacity: style.faint ? 0.55 : 1,
         strokeDasharray: style.dash,
-        clip: true,
       }),
     )
     if (style.dots) marks.push(Plot.dot(points, { ...channels, fill: style.color, r: 2.5 }))

@@ -1,0 +1,206 @@
+// The report as a whole: the page, the JSON and the Markdown tell the same numbers, whatever the run holds.
+import { createRequire } from 'node:module'
+import { describe, expect, it } from 'vitest'
+import { interval, percent, points, pValue } from '../src/report/numbers.ts'
+import { buildReport } from '../src/report/report.ts'
+import type { ReportInput } from '../src/report/report-input.ts'
+import { exampleInput } from './report-example.ts'
+
+interface Element {
+  textContent: string
+  getAttribute(name: string): string | null
+  querySelector(selector: string): Element | null
+  querySelectorAll(selector: string): ArrayLike<Element>
+}
+const { createDocument } = createRequire(import.meta.url)('@mixmark-io/domino') as {
+  createDocument(html: string): Element
+}
+
+/** All elements that a selector names; the document's own lists are not always iterable. */
+function all(root: Element, selector: string): Element[] {
+  return Array.from(root.querySelectorAll(selector))
+}
+
+/** Text of every cell of a table's rows. */
+function rowsOf(page: Element, selector: string): string[][] {
+  const rows = all(page.querySelector(selector)!, 'tbody tr')
+  return rows.map((row) => all(row, 'th, td').map((cell) => cell.textContent))
+}
+
+const input = exampleInput(3, 60)
+const report = buildReport(input)
+const page = createDocument(report.html)
+
+describe('the three forms of a report', () => {
+  it('count what the graded answers hold', () => {
+    for (const { name, answers } of input.variants) {
+      for (const way of ['answer', 'explain'] as const) {
+        expect(report.json.variants[name]![way]).toMatchObject({
+          items: 60,
+          correct: answers[way]!.filter(({ correct }) => correct).length,
+          unreadable: answers[way]!.filter((answer) => answer.answer === null).length,
+          runOn: answers[way]!.filter((answer) => answer.class === 'run-on').length,
+          truncated: 0,
+        })
+      }
+    }
+  })
+
+  it('print the numbers of the JSON in the table', () => {
+    const expected = Object.entries(report.json.variants).map(([name, { answer, explain, drop }]) => [
+      name,
+      ...[answer!, explain!].map((way) => `${percent(way.accuracy)}${interval(way.interval)}${way.correct} of 60`),
+      `${points(drop!.difference)}${interval(drop!.interval)}${pValue(drop!.p)}`,
+    ])
+    expect(rowsOf(page, '#accuracy table.results')).toEqual(expected)
+    for (const [name, answering, , drop] of expected) {
+      const row = report.markdown.split('\n').find((line) => line.startsWith(`| ${name} |`))
+      expect(row).toContain(answering!.slice(0, answering!.indexOf('%') + 1))
+      expect(row).toContain(`${drop!.slice(0, drop!.indexOf('.') + 2)} (`)
+    }
+  })
+
+  it('open as many questions in each cell as the cell counts', () => {
+    for (const { name } of input.variants) {
+      const cells = report.json.variants[name]!.cells!
+      const shown = Object.fromEntries(
+        Object.keys(cells).map((cell) => {
+          const link = all(page, '.cells td a').find((one) => one.getAttribute('href')!.endsWith(cell))!
+          expect(link).toBeDefined()
+          const name36 = name.replace(/[^A-Za-z0-9]/g, (character) => `_${character.charCodeAt(0).toString(36)}`)
+          return [cell, all(page, `#cell-${name36}-${cell} .card`).length]
+        }),
+      )
+      expect(shown).toEqual(cells)
+    }
+  })
+
+  it('mark the answer where it was read', () => {
+    const { output, span } = input.variants[1]!.answers.explain!.find((answer) => answer.span !== undefined)!
+    const marks = all(page, '.variant mark').map((mark) => mark.textContent)
+    expect(marks).toContain(output.slice(...span!))
+  })
+
+  it('hold every link’s target, and no id twice', () => {
+    const ids = all(page, '[id]').map((element) => element.getAttribute('id')!)
+    expect(new Set(ids).size).toBe(ids.length)
+    for (const link of all(page, 'a')) expect(ids).toContain(link.getAttribute('href')!.slice(1))
+  })
+
+  it('head every table: a caption, and a scope for every heading cell', () => {
+    for (const table of all(page, 'table')) expect(table.querySelector('caption')!.textContent).not.toBe('')
+    for (const cell of all(page, 'th')) expect(cell.getAttribute('scope')).not.toBeNull()
+    for (const chart of all(page, 'svg.plot')) expect(chart.getAttribute('aria-label')).not.toBe('')
+  })
+
+  it('are the same bytes for the same run', () => {
+    const again = buildReport(exampleInput(3, 60))
+    expect(again.html === report.html).toBe(true)
+    expect(again.markdown).toBe(report.markdown)
+    expect(JSON.stringify(again.json)).toBe(JSON.stringify(report.json))
+  })
+
+  it('stay the same but for seconds when only times change', () => {
+    const slower = exampleInput(3, 60)
+    for (const stage of slower.stages) stage.seconds *= 2
+    const timeless = (json: unknown) => JSON.stringify(json, (key, value) => (key === 'seconds' ? 0 : value))
+    expect(timeless(buildReport(slower).json)).toBe(timeless(report.json))
+  })
+
+  it('survive JSON: nothing that it cannot hold', () => {
+    expect(JSON.parse(JSON.stringify(report.json))).toEqual(report.json)
+  })
+})
+
+describe('text from models', () => {
+  const attack = `</p><script>alert('x')</script><img src=x onerror="alert(1)">&amp;`
+
+  it('stays text wherever it stands', () => {
+    const hostile = exampleInput(3, 10)
+    hostile.run.name = attack
+    hostile.notes.push(attack)
+    hostile.recipe[attack] = attack
+    hostile.run.sources[0]!.name = attack
+    hostile.stages[0]!.title = attack
+    hostile.trainings[0]!.title = attack
+    hostile.probes[0]!.text = attack
+    hostile.variants[1]!.name = attack
+    Object.assign(hostile.items[0]!, { id: attack, question: attack, kind: attack, prompts: { answer: attack } })
+    for (const { answers } of hostile.variants) {
+      for (const graded of [answers.answer![0]!, answers.explain![0]!]) {
+        Object.assign(graded, { id: attack, output: attack, reason: attack, span: [2, 9] })
+      }
+    }
+    Object.assign(hostile.pairs[0]!.pairs[0]!, { id: attack, prompt: attack, chosen: attack, rejected: attack })
+    const { html, markdown } = buildReport(hostile)
+    const opened = createDocument(html)
+    expect(all(opened, 'script')).toHaveLength(1)
+    expect(all(opened, 'img, [onerror]')).toHaveLength(0)
+    expect(opened.querySelector('h1')!.textContent).toBe(attack)
+    expect(opened.querySelector('#record .settings')!.textContent).toContain(attack)
+    expect(markdown).not.toMatch(/(?<!\\)<(script|img)/)
+  })
+
+  it('allows no script but the page’s own, whose hash it names', () => {
+    const policy = page.querySelector('meta[http-equiv]')!.getAttribute('content')!
+    expect(policy).toMatch(/^default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-[A-Za-z0-9+/=]+'$/)
+    expect(report.html).not.toMatch(/(?:src|href)="(?:https?:)?\/\//)
+  })
+})
+
+describe('a run with parts missing', () => {
+  const empty: ReportInput = {
+    ...exampleInput(3, 0),
+    variants: [],
+    trainings: [],
+    pairs: [],
+    probes: [],
+    notes: [],
+    stages: [],
+  }
+
+  it('says so in every section, and claims nothing', () => {
+    const { html, json, markdown } = buildReport(empty)
+    const opened = createDocument(html)
+    for (const id of ['accuracy', 'rates', 'learning', 'preference', 'probes', 'kinds', 'cells', 'pairs']) {
+      expect(opened.querySelector(`#${id} .empty`), id).not.toBeNull()
+    }
+    expect(opened.querySelector('.finding')!.textContent).toBe('Nothing was examined, so there is no finding.')
+    expect(opened.querySelector('main')!.textContent + markdown).not.toMatch(/\d %|NaN|undefined|null/)
+    expect(json).toMatchObject({ items: 0, chance: null, variants: {} })
+  })
+
+  it('prints dashes for a variant without answers, never 0 %', () => {
+    const given = exampleInput(3, 20)
+    given.variants[0]!.answers = { answer: [] }
+    given.variants.length = 1
+    const { html, json, markdown } = buildReport(given)
+    expect(rowsOf(createDocument(html), '#accuracy table.results')).toEqual([
+      ['base', '–not examined', '–not examined', '–'],
+    ])
+    expect(json.variants.base!.answer).toMatchObject({ items: 0, accuracy: null, interval: null })
+    expect(markdown).toContain('| base | – | – | – | – |')
+  })
+
+  it('reports one variant asked one way', () => {
+    const given = exampleInput(3, 20)
+    given.variants = [given.variants[1]!]
+    delete given.variants[0]!.answers.explain
+    const { html, json } = buildReport(given)
+    expect(json.variants.CPT).not.toHaveProperty('drop')
+    expect(json.finding).toMatch(/^No variant was examined both ways/)
+    expect(createDocument(html).querySelector('#cells .empty')).not.toBeNull()
+  })
+
+  it('draws a training that recorded nothing as nothing', () => {
+    const given = exampleInput(3, 20)
+    for (const training of given.trainings) training.events = []
+    const { html } = buildReport(given)
+    expect(createDocument(html).querySelector('#learning figure .empty')!.textContent).toBe('No step was recorded.')
+    expect(html).not.toMatch(/NaN|Infinity|undefined/)
+  })
+})
+
+it('stays small: 252 questions asked both ways of six variants, under 3 MB', () => {
+  expect(Buffer.byteLength(buildReport(exampleInput(1, 252)).html)).toBeLessThan(3_000_000)
+})
