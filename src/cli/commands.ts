@@ -1,0 +1,9 @@
+// The commands by name, each loaded when it is asked for. Only what works stands here.
+import type { Command } from './command.ts'
+
+// biome-ignore lint/suspicious/noExplicitAny: each command knows the types of its own arguments.
+export type AnyCommand = Command<any>
+
+export const commands: Record<string, () => Promise<AnyCommand>> = {
+  init: async () => (await import('./commands/init.ts')).init,
+}
