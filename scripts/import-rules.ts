@@ -92,7 +92,7 @@ function biomeRules() {
   const overrides = Object.entries(folders).map(([folder, allowed]) => {
     const patterns = [folderPattern(folder, allowed), packagePattern(folder)]
     return {
-      includes: [`**/src/${folder}/**`, '!**/*.test.ts'],
+      includes: [`**/src/${folder}/**`, '!**/*.{test,contract,fixture}.ts'],
       linter: { rules: { style: { noRestrictedImports: { level: 'error', options: { patterns } } } } },
     }
   })
