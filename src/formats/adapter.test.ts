@@ -81,6 +81,10 @@ describe('PEFT adapters', () => {
     expect([...(await readWeight(weights, 'model.norm.weight', [3]))]).toEqual([1, 2, 3])
   })
 
+  it('says in the configuration that the merged weights are float32', async () => {
+    expect(await readJson(join(folder, 'merged', 'config.json'))).toEqual({ a: 1, torch_dtype: 'float32' })
+  })
+
   it('refuses to merge into another model, and leaves no folder behind', async () => {
     const model = join(folder, 'other-model')
     await writeWeights(model, [{ name: query, shape: [3, 2], read: () => new Float32Array(6) }])

@@ -1,11 +1,9 @@
 // Merges a LoRA adapter into a model folder, tensor by tensor: weight + alpha / rank x B·A.
-import { copyFile, readdir } from 'node:fs/promises'
-import { join } from 'node:path'
 import { UserError } from '../base/errors.ts'
 import { writeFolderAtomic } from '../base/files.ts'
 import { type AdapterFactors, openAdapter } from './adapter.ts'
 import { readTensor } from './safetensors.ts'
-import { openWeights, writeWeights } from './weights.ts'
+import { copyModelFiles, openWeights, writeWeights } from './weights.ts'
 
 /**
  * Writes the merged model, in float32, to `outputFolder` (renamed into place last), with every other file of the model
@@ -25,10 +23,7 @@ export async function mergeAdapter(modelFolder: string, adapterFolder: string, o
   }
   const scale = adapter.config.alpha / adapter.config.rank
   await writeFolderAtomic(outputFolder, async (partial) => {
-    for (const entry of await readdir(modelFolder, { withFileTypes: true })) {
-      if (!entry.isFile() || /^model.*\.safetensors(\.index\.json)?$/.test(entry.name)) continue
-      await copyFile(join(modelFolder, entry.name), join(partial, entry.name))
-    }
+    await copyModelFiles(modelFolder, partial)
     const tensors = [...weights.tensors.values()].map((tensor) => ({
       name: tensor.name,
       shape: tensor.shape,

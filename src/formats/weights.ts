@@ -1,5 +1,5 @@
 // The weights of a Hugging Face model folder: one safetensors file, or shards with an index.
-import { access, readdir } from 'node:fs/promises'
+import { access, copyFile, readdir } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { UserError } from '../base/errors.ts'
 import { readError, readJson, writeJson } from '../base/files.ts'
@@ -81,6 +81,19 @@ export function findWeight(weights: Weights, name: string, shape: number[]): Sto
     )
   }
   return tensor
+}
+
+/** Copies what a model folder holds besides weights (configuration, tokenizer, licence), the configuration's type set to float32. */
+export async function copyModelFiles(from: string, to: string): Promise<void> {
+  for (const entry of await readdir(from, { withFileTypes: true })) {
+    // Links count as files: the Hugging Face cache is made of them.
+    if (entry.isDirectory() || /\.(safetensors|safetensors\.index\.json|bin|pt|pth|gguf)$/.test(entry.name)) continue
+    if (entry.name === 'config.json') continue
+    await copyFile(join(from, entry.name), join(to, entry.name))
+  }
+  const config = (await readJson(join(from, 'config.json'))) as Record<string, unknown>
+  const typeKey = 'dtype' in config ? 'dtype' : 'torch_dtype'
+  await writeJson(join(to, 'config.json'), { ...config, [typeKey]: 'float32' })
 }
 
 /** Writes a model folder's weights in float32: one file, or shards with an index when they are large. */

@@ -1,0 +1,320 @@
+// A training job from its first step, or its last checkpoint, to its result, as a stream of events.
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { internal, UserError } from '../../base/errors.ts'
+import { hashFile, hashJson } from '../../base/files.ts'
+import type { TrainingEvent } from '../../base/progress.ts'
+import { readSafetensorsHeader, readTensor } from '../../formats/safetensors.ts'
+import { writeSafetensors } from '../../formats/safetensors-writer.ts'
+import { linearLayers } from '../../model/weights.ts'
+import { initialLora } from '../../training/initial-values.ts'
+import { measureLoss } from '../../training/objective.ts'
+import { scheduledRate } from '../../training/optimizer.ts'
+import type { Learning } from '../../training/step-graph.ts'
+import type { TrainingJob } from '../engine.ts'
+import { type Checkpoint, loadCheckpoint, restoreArray, saveCheckpoint } from './checkpoint.ts'
+import { Learner } from './learner.ts'
+import { adapterValues, frozenWeights, type ModelSource, openModel, readMerged } from './model-source.ts'
+import { PreferenceMeasure } from './preference-measure.ts'
+import { hashModel, scoreReference } from './reference.ts'
+import { writeResult } from './result.ts'
+import {
+  countLosses,
+  countSteps,
+  documentRowTokens,
+  layOutBatch,
+  longestPositions,
+  type PlannedBatch,
+  type PlannedStep,
+  planEvaluation,
+  planSteps,
+  type Records,
+  type ReferenceScores,
+  readRecords,
+} from './training-data.ts'
+
+/** Logits of more rows than fit here are computed a chunk of rows at a time. */
+const maxLogits = 16 * 2 ** 20
+const chunkRows = 256
+
+/** Everything that a job's steps need. */
+interface Session {
+  job: TrainingJob
+  learner: Learner
+  chunk: number
+  reference: ReferenceScores
+  sets: Map<string, PlannedBatch[]>
+  /** A loss above this has exploded. */
+  maxLoss: number
+}
+
+/** Runs a job; see Engine.train. */
+export async function* train(job: TrainingJob, signal: AbortSignal): AsyncGenerator<TrainingEvent> {
+  signal.throwIfAborted()
+  const source = await openModel(job.model)
+  checkJob(job, source)
+  const { config } = source
+  const records = await readRecords(job.trainingFile, job.objective, config.vocabularySize)
+  const evaluations = new Map<string, Records>()
+  for (const [name, file] of Object.entries(job.evaluationFiles)) {
+    evaluations.set(name, await readRecords(file, job.objective, config.vocabularySize))
+  }
+  const rowTokens = documentRowTokens(job, config.contextTokens)
+  const lengthOf = (file: string, from: Records) => longestPositions(file, from, rowTokens, config.contextTokens)
+  const positions = Math.max(
+    lengthOf(job.trainingFile, records),
+    ...[...evaluations].map(([name, set]) => lengthOf(job.evaluationFiles[name] ?? name, set)),
+  )
+  const batchTokens = 'tokens' in job.batch ? job.batch.tokens : job.batch.maxTokens
+  const chunk = batchTokens * config.vocabularySize > maxLogits ? chunkRows : 0
+
+  const key = await hashJob(job)
+  const checkpoint = await loadCheckpoint(job.outputFolder, key)
+  const pairs = [records, ...evaluations.values()].flatMap((set) => (set.kind === 'pairs' ? set.rows : []))
+  const reference = await scoreReference(job, pairs, positions, chunk, signal)
+  const learner = await compileLearner(job, source, positions, chunk)
+  try {
+    await fillWeights(job, source, learner, checkpoint)
+    const sets = new Map([...evaluations].map(([name, set]) => [name, planEvaluation(set, job, rowTokens)]))
+    const alpha = job.objective.kind === 'preference' ? Math.max(1, job.objective.alpha) : 1
+    // Guessing alone costs ln(vocabulary) a token and ln 2 a pair.
+    const maxLoss = 10 * alpha * (1 + Math.log(config.vocabularySize))
+    const session = { job, learner, chunk, reference, sets, maxLoss }
+    yield* runSteps(session, planSteps(records, job, rowTokens), countSteps(records, job, rowTokens), key, checkpoint, signal)
+  } finally {
+    await learner.release()
+  }
+}
+
+async function* runSteps(
+  session: Session,
+  plan: Iterable<PlannedStep>,
+  steps: number,
+  key: string,
+  checkpoint: Checkpoint | undefined,
+  signal: AbortSignal,
+): AsyncGenerator<TrainingEvent> {
+  const { job, learner } = session
+  const { outputFolder } = job
+  const first = (checkpoint?.step ?? 0) + 1
+  const trainableParameters = learner.segments.reduce((sum, { size }) => sum + size, 0)
+  yield { type: 'training-start', steps, firstStep: first, trainableParameters, threads: job.threads }
+  const events: TrainingEvent[] = [...(checkpoint?.events ?? [])]
+  yield* events
+
+  let best = checkpoint?.best
+  async function* evaluate(step: number): AsyncGenerator<TrainingEvent> {
+    for (const [name, batches] of session.sets) {
+      const event = await evaluateSet(session, step, name, batches)
+      events.push(event)
+      yield event
+      const leads = best === undefined || event.loss < best.loss
+      if (job.keep !== 'best' || name !== session.sets.keys().next().value || !leads) continue
+      best = { step, loss: event.loss }
+      await saveBest(outputFolder, step, learner.weights)
+    }
+  }
+  const save = async (step: number): Promise<TrainingEvent> => {
+    const arrays = { weights: learner.weights, ...learner.moments }
+    const folder = await saveCheckpoint(outputFolder, key, { step, best, events, arrays }, job.keepCheckpoints)
+    return { type: 'checkpoint-saved', step, folder }
+  }
+
+  if (first === 1) yield* evaluate(0)
+  let step = 0
+  let saved = first - 1
+  for (const planned of plan) {
+    if (++step < first) continue
+    if (signal.aborted) {
+      if (saved < step - 1) yield await save(step - 1)
+      throw signal.reason
+    }
+    const event = await takeStep(session, step, steps, planned)
+    events.push(event)
+    yield event
+    if (step % job.evaluateEverySteps === 0 || step === steps) yield* evaluate(step)
+    if (job.snapshotSteps.includes(step)) {
+      await writeResult(join(outputFolder, 'snapshots', `step-${step}`), job, learner.segments, learner.weights)
+    }
+    if (step % job.checkpointEverySteps === 0 && step < steps) {
+      yield await save(step)
+      saved = step
+    }
+  }
+
+  if (job.keep === 'best') await loadBest(outputFolder, best?.step ?? internal('no best step'), learner.weights)
+  const folder = join(outputFolder, 'result')
+  await writeResult(folder, job, learner.segments, learner.weights)
+  yield { type: 'training-end', step: steps, keptStep: job.keep === 'best' ? (best?.step ?? 0) : steps, folder }
+}
+
+/** One optimizer step over all its micro-batches. */
+async function takeStep(
+  { job, learner, chunk, reference, maxLoss }: Session,
+  step: number,
+  steps: number,
+  planned: PlannedStep,
+): Promise<TrainingEvent> {
+  const start = performance.now()
+  const { objective } = job
+  const total = countLosses(planned, objective)
+  const beta = objective.kind === 'preference' ? objective.beta : 0
+  const measure = objective.kind === 'preference' ? new PreferenceMeasure(beta, reference) : undefined
+  let loss = 0
+  let tokens = 0
+  for (const [i, micro] of planned.entries()) {
+    const { batch, weights } = layOutBatch(micro, objective, total, chunk, reference)
+    const logProbabilities = await learner.differentiate(batch, weights, i > 0)
+    loss += measureLoss(logProbabilities, weights, beta)
+    tokens += batch.predictions
+    measure?.add(micro, logProbabilities)
+  }
+  const rate = scheduledRate(step, steps, job)
+  const norm =
+    loss <= maxLoss
+      ? learner.update(step, rate, {
+          beta1: job.adamBeta1,
+          beta2: job.adamBeta2,
+          epsilon: job.adamEpsilon,
+          weightDecay: job.weightDecay,
+          clipNorm: job.clipNorm,
+        })
+      : Number.NaN
+  if (!Number.isFinite(norm)) throw divergence(job, step, loss, maxLoss, planned)
+  return {
+    type: 'step-end',
+    step,
+    loss,
+    learningRate: rate,
+    gradientNorm: norm,
+    tokens,
+    seconds: (performance.now() - start) / 1000,
+    ...(measure === undefined ? {} : { preference: measure.means() }),
+  }
+}
+
+function divergence(job: TrainingJob, step: number, loss: number, maxLoss: number, planned: PlannedStep): UserError {
+  const ids = planned.flatMap((micro) => micro.ids)
+  const shown = ids.slice(0, 10).join(', ')
+  const found = !Number.isFinite(loss)
+    ? 'the loss is no number'
+    : loss > maxLoss
+      ? `the loss exploded to ${loss.toPrecision(4)}`
+      : 'the gradient is no number'
+  return new UserError(
+    `step ${step}: ${found}, at learning rate ${job.learningRate}. In the batch (${job.trainingFile}): ${shown}${ids.length > 10 ? `, and ${ids.length - 10} more` : ''}. Look at these, or lower learningRate; the last checkpoint in ${join(job.outputFolder, 'checkpoints')} is kept.`,
+  )
+}
+
+async function evaluateSet(
+  { job, learner, chunk, reference }: Session,
+  step: number,
+  set: string,
+  batches: PlannedBatch[],
+): Promise<TrainingEvent & { type: 'evaluation-end' }> {
+  const { objective } = job
+  const total = countLosses(batches, objective)
+  const beta = objective.kind === 'preference' ? objective.beta : 0
+  const measure = objective.kind === 'preference' ? new PreferenceMeasure(beta, reference) : undefined
+  let loss = 0
+  let tokens = 0
+  for (const planned of batches) {
+    const { batch, weights } = layOutBatch(planned, objective, total, chunk, reference)
+    const logProbabilities = await learner.score(batch)
+    loss += measureLoss(logProbabilities, weights, beta)
+    tokens += batch.predictions
+    measure?.add(planned, logProbabilities)
+  }
+  return {
+    type: 'evaluation-end',
+    step,
+    set,
+    loss,
+    tokens,
+    ...(measure === undefined ? {} : { preference: measure.means() }),
+  }
+}
+
+function checkJob(job: TrainingJob, { config, adapter }: ModelSource): void {
+  if (job.keep === 'best' && Object.keys(job.evaluationFiles).length === 0) {
+    throw new UserError('keep: best needs a held-out set to choose by.')
+  }
+  if (job.objective.kind === 'next-token' ? !('tokens' in job.batch) : !('pairs' in job.batch)) {
+    throw new UserError(`batch: a ${job.objective.kind} objective needs ${job.objective.kind === 'next-token' ? 'tokens' : 'pairs'}.`)
+  }
+  if (job.method.kind !== 'lora') return
+  const { rank, alpha, targetModules } = job.method
+  const unknown = targetModules.find((name) => !Object.hasOwn(linearLayers, name))
+  if (unknown !== undefined) {
+    throw new UserError(`targetModules: '${unknown}' is no linear layer of ${config.family}. There are ${Object.keys(linearLayers).join(', ')}.`)
+  }
+  if (adapter === undefined) return
+  const trained = adapter.config
+  const names = (modules: readonly string[]) => [...modules].sort().join(' ')
+  if (trained.rank !== rank || trained.alpha !== alpha || names(trained.targetModules) !== names(targetModules)) {
+    throw new UserError(
+      `${adapter.folder}: an adapter of rank ${trained.rank}, alpha ${trained.alpha} on ${trained.targetModules.join(', ')} cannot be trained on as one of rank ${rank}, alpha ${alpha} on ${targetModules.join(', ')}. Merge it first, or use its shape.`,
+    )
+  }
+}
+
+/** Hash of all that decides the result's bits. */
+async function hashJob(job: TrainingJob): Promise<string> {
+  const { outputFolder: _where, keepCheckpoints: _kept, checkpointEverySteps: _often, ...settings } = job
+  const files = [job.trainingFile, ...Object.values(job.evaluationFiles)]
+  const hashes: string[] = []
+  for (const file of files) hashes.push(await hashFile(file))
+  const reference = job.objective.kind === 'preference' ? await hashModel(job.objective.reference) : undefined
+  return hashJson({ settings, hashes, model: await hashModel(job.model), reference })
+}
+
+async function compileLearner(job: TrainingJob, source: ModelSource, positions: number, chunk: number): Promise<Learner> {
+  const { method, objective } = job
+  const learning: Learning = method.kind === 'full' ? { kind: 'full' } : { kind: 'lora', lora: method }
+  return Learner.compile({
+    config: source.config,
+    learning,
+    positions,
+    chunk,
+    ...(objective.kind === 'preference' ? { beta: objective.beta } : {}),
+    ...(await frozenWeights(source, { merged: false, positions, learns: () => method.kind === 'full' })),
+    threads: job.threads,
+    graphs: { step: true, forward: Object.keys(job.evaluationFiles).length > 0 },
+  })
+}
+
+async function fillWeights(
+  job: TrainingJob,
+  source: ModelSource,
+  learner: Learner,
+  checkpoint: Checkpoint | undefined,
+): Promise<void> {
+  if (checkpoint !== undefined) {
+    restoreArray(job.outputFolder, learner.weights, checkpoint.arrays.weights)
+    restoreArray(job.outputFolder, learner.moments.mean, checkpoint.arrays.mean)
+    restoreArray(job.outputFolder, learner.moments.square, checkpoint.arrays.square)
+    return
+  }
+  const adapter = job.method.kind === 'lora' && source.adapter ? await adapterValues(source.adapter) : undefined
+  for (const { name, shape } of learner.segments) {
+    const values =
+      job.method.kind === 'full' ? await readMerged(source, name) : (adapter?.get(name) ?? initialLora(name, shape, job.seed))
+    learner.view(name).set(values)
+  }
+}
+
+const bestFile = (outputFolder: string) => join(outputFolder, 'best.safetensors')
+
+async function saveBest(outputFolder: string, step: number, weights: Float32Array): Promise<void> {
+  const tensor = { name: 'weights', shape: [weights.length], read: () => weights }
+  await writeSafetensors(bestFile(outputFolder), [tensor], { step: String(step) })
+}
+
+/** Puts the best step's weights in place. After a kill the file may be of a later step than the checkpoint's, but that step came again. */
+async function loadBest(outputFolder: string, step: number, weights: Float32Array): Promise<void> {
+  const file = bestFile(outputFolder)
+  const { tensors, metadata } = await readSafetensorsHeader(file)
+  if (metadata.step !== String(step)) internal(`${file} holds step ${metadata.step}, not ${step}`)
+  restoreArray(file, weights, await readTensor(tensors.get('weights') ?? internal('no weights in it')))
+  await rm(file)
+}

@@ -1,0 +1,129 @@
+// Preference training: the pairs of one question as a tree, its prompt computed once and every distinct response hanging from it.
+import { UserError } from '../base/errors.ts'
+import { Random } from '../base/random.ts'
+import { type Row, rowLength } from './batch.ts'
+
+/** A preference pair: what is preferred after a prompt, and what is not. */
+export interface Pair {
+  id: string
+  question: string
+  promptTokens: readonly number[]
+  chosenTokens: readonly number[]
+  rejectedTokens: readonly number[]
+}
+
+/** A response of a tree: its predictions are row.predictions[from..to]. */
+export interface Response {
+  /** Same for the same response to the same prompt, wherever it stands. */
+  key: string
+  from: number
+  to: number
+}
+
+/** Pairs of one prompt as one row; `pairs` point into `responses`. */
+export interface PreferenceTree {
+  row: Row
+  responses: Response[]
+  pairs: { pair: Pair; chosen: number; rejected: number }[]
+}
+
+/** Checks token ids and that no part of a pair is empty. */
+export function checkPairs(file: string, pairs: readonly Pair[], vocabularySize: number): void {
+  if (pairs.length === 0) throw new UserError(`${file}: holds no preference pairs.`)
+  for (const { id, promptTokens, chosenTokens, rejectedTokens } of pairs) {
+    for (const [name, tokens] of Object.entries({ promptTokens, chosenTokens, rejectedTokens })) {
+      if (tokens.length === 0) throw new UserError(`${file}: pair ${id} has no ${name}.`)
+      const bad = tokens.find((token) => !Number.isInteger(token) || token < 0 || token >= vocabularySize)
+      if (bad !== undefined) {
+        throw new UserError(
+          `${file}: pair ${id} has the token ${bad} in ${name}, the model's vocabulary has ${vocabularySize}. It was tokenised for another model.`,
+        )
+      }
+    }
+  }
+}
+
+/** The pairs of one pass in an order fixed by seed and epoch: questions are shuffled, the pairs of one stay together. */
+export function orderPairs<P extends Pair>(pairs: readonly P[], seed: number, epoch: number): P[] {
+  const questions = new Map<string, P[]>()
+  for (const pair of pairs) questions.set(pair.question, [...(questions.get(pair.question) ?? []), pair])
+  return new Random(seed, 'pairs', epoch).shuffled([...questions.values()]).flat()
+}
+
+/** What the same response to the same prompt is known by. */
+export function responseKey(promptTokens: readonly number[], responseTokens: readonly number[]): string {
+  return `${promptTokens.join(' ')}|${responseTokens.join(' ')}`
+}
+
+/**
+ * Trees of the pairs, those of equal prompts together as long as the tree stays within `maxTokens`
+ * (one pair alone may exceed it: pairs are not cut).
+ */
+export function growTrees(pairs: readonly Pair[], maxTokens: number): PreferenceTree[] {
+  const trees: PreferenceTree[] = []
+  const latest = new Map<string, PreferenceTree>()
+  for (const pair of pairs) {
+    const prompt = pair.promptTokens.join(' ')
+    let tree = latest.get(prompt)
+    if (tree === undefined || rowLength(tree.row) + addedTokens(tree, pair) > maxTokens) {
+      tree = {
+        row: { segments: [{ tokens: pair.promptTokens, firstPosition: 0 }], predictions: [] },
+        responses: [],
+        pairs: [],
+      }
+      trees.push(tree)
+      latest.set(prompt, tree)
+    }
+    const chosen = hang(tree, pair.promptTokens, pair.chosenTokens)
+    const rejected = hang(tree, pair.promptTokens, pair.rejectedTokens)
+    tree.pairs.push({ pair, chosen, rejected })
+  }
+  return trees
+}
+
+function addedTokens(tree: PreferenceTree, { promptTokens, chosenTokens, rejectedTokens }: Pair): number {
+  return [chosenTokens, rejectedTokens].reduce((sum, response) => {
+    const key = responseKey(promptTokens, response)
+    return sum + (tree.responses.some((known) => known.key === key) ? 0 : response.length - 1)
+  }, 0)
+}
+
+/** Adds a response to a tree, or finds it there; returns its index. */
+function hang(tree: PreferenceTree, promptTokens: readonly number[], response: readonly number[]): number {
+  const key = responseKey(promptTokens, response)
+  const known = tree.responses.findIndex((other) => other.key === key)
+  if (known >= 0) return known
+  const { row } = tree
+  const start = rowLength(row)
+  const from = row.predictions.length
+  // The first token is predicted from the prompt's last one; from the response's last one nothing is.
+  row.predictions.push({ place: promptTokens.length - 1, target: response[0] as number })
+  for (let i = 1; i < response.length; i++) {
+    row.predictions.push({ place: start + i - 1, target: response[i] as number })
+  }
+  if (response.length > 1) {
+    row.segments.push({ tokens: response.slice(0, -1), firstPosition: promptTokens.length, parent: 0 })
+  }
+  tree.responses.push({ key, from, to: row.predictions.length })
+  return tree.responses.length - 1
+}
+
+/**
+ * Divides trees into micro-batches of at most `maxTokens` (rows x longest row) and into at least `parts` of them
+ * where there are as many trees; trees of like length stand together.
+ */
+export function divideTrees(trees: readonly PreferenceTree[], maxTokens: number, parts: number): PreferenceTree[][] {
+  const byLength = [...trees].sort((a, b) => rowLength(b.row) - rowLength(a.row))
+  const most = Math.ceil(trees.length / parts)
+  const batches: PreferenceTree[][] = []
+  for (const tree of byLength) {
+    const current = batches.at(-1)
+    const longest = current?.[0] === undefined ? 0 : rowLength(current[0].row)
+    if (current === undefined || current.length === most || (current.length + 1) * longest > maxTokens) {
+      batches.push([tree])
+    } else {
+      current.push(tree)
+    }
+  }
+  return batches
+}

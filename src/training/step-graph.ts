@@ -1,0 +1,80 @@
+// The graph of a training step: forward pass, objective and the gradients of what learns. One graph for every objective.
+import { gradients } from '../autodiff/gradients.ts'
+import { internal } from '../base/errors.ts'
+import { gather, input, tokenLogProbability } from '../graph/build.ts'
+import type { Value } from '../graph/value.ts'
+import type { ModelConfig } from '../model/config.ts'
+import { batchInputs, buildHidden, embed, headWeight } from '../model/forward.ts'
+import { adapterShapes, embeddingName, type LoraShape, Weights, weightShapes } from '../model/weights.ts'
+import { buildLoss } from './objective.ts'
+
+/** What learns: all weights, an adapter over frozen ones, or nothing (a reference model). */
+export type Learning = { kind: 'full' } | { kind: 'lora'; lora: LoraShape } | { kind: 'none' }
+
+export interface StepGraphOptions {
+  learning: Learning
+  /** The longest row. */
+  positions: number
+  /** Rows of the head at a time, see tokenLogProbability. */
+  chunk: number
+  /** Preference objectives: the beta of their loss. */
+  beta?: number
+}
+
+/** Names and shapes of what learns, in a fixed order. */
+export function trainableShapes(config: ModelConfig, learning: Learning): Map<string, number[]> {
+  if (learning.kind === 'none') return new Map()
+  return learning.kind === 'full' ? weightShapes(config) : adapterShapes(config, learning.lora)
+}
+
+/** Output name of a weight's gradient. */
+export const gradientOutput = (name: string): string => `gradient:${name}`
+
+/**
+ * The forward pass alone: `logProbabilities` [N] of the batch's targets.
+ * Inputs: those of a batch (see Batch), and what learns. Where the embedding table learns, the host looks tokens up and feeds
+ * `embedded` [rows*tokens, width] instead of tokenIds: adding gradients to rows is quicker there than in any graph.
+ */
+export function buildForward(config: ModelConfig, options: StepGraphOptions) {
+  const { learning } = options
+  const trainable = trainableShapes(config, learning)
+  const weights = new Weights(config, {
+    positions: options.positions,
+    lora: learning.kind === 'lora' ? learning.lora : undefined,
+    isTrainable: (name) => trainable.has(name),
+  })
+  const batch = batchInputs('rows', 'tokens')
+  const embedded = trainable.has(embeddingName)
+    ? input('embedded', [batch.tokenIds.shape[0] ?? internal('no tokens'), config.width])
+    : embed(weights, batch.tokenIds)
+  const hidden = gather(buildHidden(weights, embedded, batch), input('lossPositions', ['predictions'], 'int32'))
+  const targets = input('targets', ['predictions'], 'int32')
+  const logProbabilities = tokenLogProbability(hidden, headWeight(weights), targets, options.chunk)
+  return { outputs: { logProbabilities }, embedded, weights }
+}
+
+/**
+ * The whole step. Outputs: `logProbabilities` [N], `gradient:<name>` of everything that learns and is in the graph,
+ * and, where the embedding table learns, `gradient:embedded` [rows*tokens, width].
+ */
+export function buildStep(config: ModelConfig, options: StepGraphOptions): { outputs: Record<string, Value> } {
+  const { outputs, embedded, weights } = buildForward(config, options)
+  const loss = buildLoss(outputs.logProbabilities, {
+    tokenWeights: input('tokenWeights', ['predictions']),
+    ...(options.beta === undefined
+      ? {}
+      : {
+          pairs: {
+            beta: options.beta,
+            matrix: input('pairMatrix', ['pairs', 'predictions']),
+            weights: input('pairWeights', ['pairs']),
+            referenceMargins: input('referenceMargins', ['pairs']),
+          },
+        }),
+  })
+  const targets = new Map(weights.inputs)
+  if (embedded.operation === 'input') targets.set('embedded', embedded)
+  const found = gradients(loss, [...targets.values()])
+  const named = [...targets.keys()].map((name, i): [string, Value] => [gradientOutput(name), found[i]!])
+  return { outputs: { ...outputs, ...Object.fromEntries(named) } }
+}
