@@ -81,6 +81,8 @@ export interface Estimate {
 export interface Engine {
   /**
    * Runs the job. Aborting the signal saves a checkpoint and ends the stream with the signal's reason.
+   * The stream always tells the whole training: after training-start, a resumed job first yields again the step and evaluation
+   * events of the steps before `firstStep`. So whoever records events starts a new record at each training-start.
    * Throws a UserError on bad data, a model that does not fit, or a loss that is no number (naming step and batch; the last good checkpoint stays).
    */
   train(job: TrainingJob, signal: AbortSignal): AsyncIterable<TrainingEvent>

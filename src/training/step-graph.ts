@@ -8,8 +8,11 @@ import { batchInputs, buildHidden, embed, headWeight } from '../model/forward.ts
 import { adapterShapes, embeddingName, type LoraShape, Weights, weightShapes } from '../model/weights.ts'
 import { buildLoss } from './objective.ts'
 
-/** What learns: all weights, an adapter over frozen ones, or nothing (a reference model). */
-export type Learning = { kind: 'full' } | { kind: 'lora'; lora: LoraShape } | { kind: 'none' }
+/** What learns: all weights, an adapter over frozen ones, or nothing (a reference model, with or without an adapter). */
+export type Learning =
+  | { kind: 'full' }
+  | { kind: 'lora'; lora: LoraShape }
+  | { kind: 'none'; lora?: LoraShape | undefined }
 
 export interface StepGraphOptions {
   learning: Learning
@@ -40,7 +43,7 @@ export function buildForward(config: ModelConfig, options: StepGraphOptions) {
   const trainable = trainableShapes(config, learning)
   const weights = new Weights(config, {
     positions: options.positions,
-    lora: learning.kind === 'lora' ? learning.lora : undefined,
+    lora: learning.kind === 'full' ? undefined : learning.lora,
     isTrainable: (name) => trainable.has(name),
   })
   const batch = batchInputs('rows', 'tokens')

@@ -1,8 +1,9 @@
 // The learner: compiled step and forward graphs over weights that are updated in place.
 import { internal } from '../../base/errors.ts'
+import type { Checkpoint } from '../../model/checkpoint.ts'
 import type { ModelConfig } from '../../model/config.ts'
 import { embeddingName } from '../../model/weights.ts'
-import { compile, type Executable, type FrozenWeight, type Tensor } from '../../runtime/session.ts'
+import { compile, type Executable, type Tensor } from '../../runtime/session.ts'
 import type { Batch } from '../../training/batch.ts'
 import { placeWeights, type Segments, viewSegment } from '../../training/flat-weights.ts'
 import type { ObjectiveWeights } from '../../training/objective.ts'
@@ -16,9 +17,8 @@ import {
 } from '../../training/step-graph.ts'
 
 export interface LearnerOptions extends StepGraphOptions {
-  config: ModelConfig
-  weights: (name: string) => FrozenWeight
-  weightsFolder: string
+  /** Where the frozen weights come from. */
+  checkpoint: Pick<Checkpoint, 'config' | 'folder' | 'place'>
   threads: number
   /** Whether to compile the step, the forward pass, or both. */
   graphs: { step: boolean; forward: boolean }
@@ -42,9 +42,9 @@ export class Learner {
   private scratch: Float32Array | undefined
 
   private constructor(options: LearnerOptions, step: Executable | undefined, forward: Executable | undefined) {
-    const { segments, length } = placeWeights(trainableShapes(options.config, options.learning))
+    const { segments, length } = placeWeights(trainableShapes(options.checkpoint.config, options.learning))
     const learns = step === undefined ? 0 : length
-    this.config = options.config
+    this.config = options.checkpoint.config
     this.step = step
     this.forward = forward
     this.segments = segments
@@ -56,13 +56,13 @@ export class Learner {
   }
 
   static async compile(options: LearnerOptions): Promise<Learner> {
-    const { weights, weightsFolder, threads, profile } = options
-    const shared = { weights, weightsFolder, threads }
+    const { checkpoint, threads, profile } = options
+    const shared = { weights: checkpoint.place, weightsFolder: checkpoint.folder, threads }
     const step = options.graphs.step
-      ? await compile(buildStep(options.config, options).outputs, { ...shared, ...(profile ? { profile } : {}) })
+      ? await compile(buildStep(checkpoint.config, options).outputs, { ...shared, ...(profile ? { profile } : {}) })
       : undefined
     const forward = options.graphs.forward
-      ? await compile(buildForward(options.config, options).outputs, shared)
+      ? await compile(buildForward(checkpoint.config, options).outputs, shared)
       : undefined
     return new Learner(options, step, forward)
   }

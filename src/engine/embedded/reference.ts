@@ -1,12 +1,14 @@
 // The reference model's log-probabilities: computed once before the first step, kept in the job's folder.
+import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { internal, UserError } from '../../base/errors.ts'
 import { hashFile, hashJson, readJson, writeJson } from '../../base/files.ts'
 import type { PairRow } from '../../data/records.ts'
+import { openWeights } from '../../formats/weights.ts'
+import { openCheckpoint } from '../../model/checkpoint.ts'
 import { makeBatch } from '../../training/batch.ts'
 import type { ModelReference, TrainingJob } from '../engine.ts'
 import { Learner } from './learner.ts'
-import { frozenWeights, type ModelSource, openModel } from './model-source.ts'
 import { pairKeys, planEvaluation, type ReferenceScores, sumResponses } from './training-data.ts'
 
 interface KeptScores {
@@ -41,8 +43,7 @@ export async function scoreReference(
   })) as KeptScores | undefined
   if (kept?.key === key) return keyScores(pairs, kept.sums)
 
-  const source = await openModel(reference)
-  const scores = await scorePairs(source, job, pairs, positions, chunk, signal)
+  const scores = await scorePairs(reference, job, pairs, positions, chunk, signal)
   const sums = pairs.flatMap((pair) => {
     const { chosen, rejected } = pairKeys(pair)
     return [
@@ -54,30 +55,32 @@ export async function scoreReference(
   return scores
 }
 
-/** Hashes of a model's configuration, weights and adapter. */
-export async function hashModel(model: ModelReference): Promise<string> {
-  const { config, tensors, adapter } = await openModel(model)
-  const files = new Set([...tensors.values()].map(({ file }) => file))
-  for (const { a } of adapter?.layers.values() ?? []) files.add(a.file)
+/** Hash of a model's configuration, weights and adapter. */
+export async function hashModel({ folder, adapter }: ModelReference): Promise<string> {
+  const { tensors } = await openWeights(folder)
+  const files = new Set([join(folder, 'config.json'), ...[...tensors.values()].map(({ file }) => file)])
+  if (adapter !== undefined) {
+    for (const file of await readdir(adapter)) if (file.startsWith('adapter_')) files.add(join(adapter, file))
+  }
   const hashes: string[] = []
   for (const file of files) hashes.push(await hashFile(file))
-  return hashJson({ config, hashes, adapter: adapter?.config })
+  return hashJson(hashes)
 }
 
 async function scorePairs(
-  source: ModelSource,
+  reference: ModelReference,
   job: TrainingJob,
   pairs: readonly PairRow[],
   positions: number,
   chunk: number,
   signal: AbortSignal,
 ): Promise<Map<string, number>> {
+  const checkpoint = await openCheckpoint(reference, positions)
   const learner = await Learner.compile({
-    config: source.config,
-    learning: { kind: 'none' },
+    checkpoint,
+    learning: { kind: 'none', lora: checkpoint.lora },
     positions,
     chunk,
-    ...(await frozenWeights(source, { merged: true, positions })),
     threads: job.threads,
     graphs: { step: false, forward: true },
   })

@@ -4,9 +4,12 @@ import { join } from 'node:path'
 import { internal, UserError } from '../../base/errors.ts'
 import { hashFile, hashJson } from '../../base/files.ts'
 import type { TrainingEvent } from '../../base/progress.ts'
+import { addLowRank } from '../../formats/merge.ts'
 import { readSafetensorsHeader, readTensor } from '../../formats/safetensors.ts'
 import { writeSafetensors } from '../../formats/safetensors-writer.ts'
-import { linearLayers } from '../../model/weights.ts'
+import { headChunk, type Checkpoint as ModelCheckpoint, openCheckpoint } from '../../model/checkpoint.ts'
+import { loadModelConfig } from '../../model/config.ts'
+import { adapterShapes, type LoraShape, linearLayers } from '../../model/weights.ts'
 import { initialLora } from '../../training/initial-values.ts'
 import { measureLoss } from '../../training/objective.ts'
 import { scheduledRate } from '../../training/optimizer.ts'
@@ -14,7 +17,6 @@ import type { Learning } from '../../training/step-graph.ts'
 import type { TrainingJob } from '../engine.ts'
 import { type Checkpoint, loadCheckpoint, restoreArray, saveCheckpoint } from './checkpoint.ts'
 import { Learner } from './learner.ts'
-import { adapterValues, frozenWeights, type ModelSource, openModel, readMerged } from './model-source.ts'
 import { PreferenceMeasure } from './preference-measure.ts'
 import { hashModel, scoreReference } from './reference.ts'
 import { writeResult } from './result.ts'
@@ -23,7 +25,7 @@ import {
   countSteps,
   documentRowTokens,
   layOutBatch,
-  longestPositions,
+  longestRow,
   type PlannedBatch,
   type PlannedStep,
   planEvaluation,
@@ -32,10 +34,6 @@ import {
   type ReferenceScores,
   readRecords,
 } from './training-data.ts'
-
-/** Logits of more rows than fit here are computed a chunk of rows at a time. */
-const maxLogits = 16 * 2 ** 20
-const chunkRows = 256
 
 /** Everything that a job's steps need. */
 interface Session {
@@ -51,36 +49,42 @@ interface Session {
 /** Runs a job; see Engine.train. */
 export async function* train(job: TrainingJob, signal: AbortSignal): AsyncGenerator<TrainingEvent> {
   signal.throwIfAborted()
-  const source = await openModel(job.model)
-  checkJob(job, source)
-  const { config } = source
+  checkJob(job)
+  const config = await loadModelConfig(job.model.folder)
   const records = await readRecords(job.trainingFile, job.objective, config.vocabularySize)
   const evaluations = new Map<string, Records>()
   for (const [name, file] of Object.entries(job.evaluationFiles)) {
     evaluations.set(name, await readRecords(file, job.objective, config.vocabularySize))
   }
   const rowTokens = documentRowTokens(job, config.contextTokens)
-  const lengthOf = (file: string, from: Records) => longestPositions(file, from, rowTokens, config.contextTokens)
+  const lengthOf = (file: string, from: Records) => longestRow(file, from, job, config.contextTokens)
   const positions = Math.max(
     lengthOf(job.trainingFile, records),
     ...[...evaluations].map(([name, set]) => lengthOf(job.evaluationFiles[name] ?? name, set)),
   )
-  const batchTokens = 'tokens' in job.batch ? job.batch.tokens : job.batch.maxTokens
-  const chunk = batchTokens * config.vocabularySize > maxLogits ? chunkRows : 0
+  const chunk = headChunk(config)
 
   const key = await hashJob(job)
   const checkpoint = await loadCheckpoint(job.outputFolder, key)
   const pairs = [records, ...evaluations.values()].flatMap((set) => (set.kind === 'pairs' ? set.rows : []))
   const reference = await scoreReference(job, pairs, positions, chunk, signal)
-  const learner = await compileLearner(job, source, positions, chunk)
+  const model = await openCheckpoint(job.model, positions)
+  const learner = await compileLearner(job, model, positions, chunk)
   try {
-    await fillWeights(job, source, learner, checkpoint)
+    await fillWeights(job, model, learner, checkpoint)
     const sets = new Map([...evaluations].map(([name, set]) => [name, planEvaluation(set, job, rowTokens)]))
     const alpha = job.objective.kind === 'preference' ? Math.max(1, job.objective.alpha) : 1
     // Guessing alone costs ln(vocabulary) a token and ln 2 a pair.
     const maxLoss = 10 * alpha * (1 + Math.log(config.vocabularySize))
     const session = { job, learner, chunk, reference, sets, maxLoss }
-    yield* runSteps(session, planSteps(records, job, rowTokens), countSteps(records, job, rowTokens), key, checkpoint, signal)
+    yield* runSteps(
+      session,
+      planSteps(records, job, rowTokens),
+      countSteps(records, job, rowTokens),
+      key,
+      checkpoint,
+      signal,
+    )
   } finally {
     await learner.release()
   }
@@ -235,27 +239,33 @@ async function evaluateSet(
   }
 }
 
-function checkJob(job: TrainingJob, { config, adapter }: ModelSource): void {
+function checkJob(job: TrainingJob): void {
   if (job.keep === 'best' && Object.keys(job.evaluationFiles).length === 0) {
     throw new UserError('keep: best needs a held-out set to choose by.')
   }
   if (job.objective.kind === 'next-token' ? !('tokens' in job.batch) : !('pairs' in job.batch)) {
-    throw new UserError(`batch: a ${job.objective.kind} objective needs ${job.objective.kind === 'next-token' ? 'tokens' : 'pairs'}.`)
-  }
-  if (job.method.kind !== 'lora') return
-  const { rank, alpha, targetModules } = job.method
-  const unknown = targetModules.find((name) => !Object.hasOwn(linearLayers, name))
-  if (unknown !== undefined) {
-    throw new UserError(`targetModules: '${unknown}' is no linear layer of ${config.family}. There are ${Object.keys(linearLayers).join(', ')}.`)
-  }
-  if (adapter === undefined) return
-  const trained = adapter.config
-  const names = (modules: readonly string[]) => [...modules].sort().join(' ')
-  if (trained.rank !== rank || trained.alpha !== alpha || names(trained.targetModules) !== names(targetModules)) {
     throw new UserError(
-      `${adapter.folder}: an adapter of rank ${trained.rank}, alpha ${trained.alpha} on ${trained.targetModules.join(', ')} cannot be trained on as one of rank ${rank}, alpha ${alpha} on ${targetModules.join(', ')}. Merge it first, or use its shape.`,
+      `batch: a ${job.objective.kind} objective needs ${job.objective.kind === 'next-token' ? 'tokens' : 'pairs'}.`,
     )
   }
+  if (job.method.kind !== 'lora') return
+  const unknown = job.method.targetModules.find((name) => !Object.hasOwn(linearLayers, name))
+  if (unknown !== undefined) {
+    throw new UserError(
+      `targetModules: '${unknown}' is no linear layer. There are ${Object.keys(linearLayers).join(', ')}.`,
+    )
+  }
+}
+
+/** An adapter that the job's model has already is trained on, so it must have the shape that the job asks for. */
+function checkAdapter({ method, model }: TrainingJob, lora: LoraShape | undefined): void {
+  if (method.kind !== 'lora' || lora === undefined) return
+  const describe = ({ rank, alpha, targetModules }: LoraShape) =>
+    `rank ${rank}, alpha ${alpha} on ${[...targetModules].sort().join(', ')}`
+  if (describe(lora) === describe(method)) return
+  throw new UserError(
+    `${model.adapter}: an adapter of ${describe(lora)} cannot be trained on as one of ${describe(method)}. Merge it first, or use its shape.`,
+  )
 }
 
 /** Hash of all that decides the result's bits. */
@@ -268,24 +278,30 @@ async function hashJob(job: TrainingJob): Promise<string> {
   return hashJson({ settings, hashes, model: await hashModel(job.model), reference })
 }
 
-async function compileLearner(job: TrainingJob, source: ModelSource, positions: number, chunk: number): Promise<Learner> {
+async function compileLearner(
+  job: TrainingJob,
+  checkpoint: ModelCheckpoint,
+  positions: number,
+  chunk: number,
+): Promise<Learner> {
   const { method, objective } = job
+  checkAdapter(job, checkpoint.lora)
   const learning: Learning = method.kind === 'full' ? { kind: 'full' } : { kind: 'lora', lora: method }
   return Learner.compile({
-    config: source.config,
+    checkpoint,
     learning,
     positions,
     chunk,
     ...(objective.kind === 'preference' ? { beta: objective.beta } : {}),
-    ...(await frozenWeights(source, { merged: false, positions, learns: () => method.kind === 'full' })),
     threads: job.threads,
     graphs: { step: true, forward: Object.keys(job.evaluationFiles).length > 0 },
   })
 }
 
+/** Fills what learns: from the job's checkpoint, or from the model with its adapter (merged where all weights learn). */
 async function fillWeights(
   job: TrainingJob,
-  source: ModelSource,
+  model: ModelCheckpoint,
   learner: Learner,
   checkpoint: Checkpoint | undefined,
 ): Promise<void> {
@@ -295,10 +311,19 @@ async function fillWeights(
     restoreArray(job.outputFolder, learner.moments.square, checkpoint.arrays.square)
     return
   }
-  const adapter = job.method.kind === 'lora' && source.adapter ? await adapterValues(source.adapter) : undefined
+  const { lora, config } = model
+  const adapted = lora === undefined ? new Map() : adapterShapes(config, lora)
   for (const { name, shape } of learner.segments) {
-    const values =
-      job.method.kind === 'full' ? await readMerged(source, name) : (adapter?.get(name) ?? initialLora(name, shape, job.seed))
+    if (job.method.kind === 'lora') {
+      learner.view(name).set(lora === undefined ? initialLora(name, shape, job.seed) : await model.read(name))
+      continue
+    }
+    const values = await model.read(name)
+    const layer = name.replace(/\.weight$/, '')
+    if (lora !== undefined && adapted.has(`${layer}.lora_A.weight`)) {
+      const factors = { a: await model.read(`${layer}.lora_A.weight`), b: await model.read(`${layer}.lora_B.weight`) }
+      addLowRank(values, factors, lora.alpha / lora.rank)
+    }
     learner.view(name).set(values)
   }
 }

@@ -69,10 +69,13 @@ function pairRowProblem(value: unknown): string | undefined {
   return wrong === undefined ? undefined : `${wrong} must be a list of token ids.`
 }
 
-/** The longest run of positions that the records need, at most `rowTokens` for documents. A pair beyond the model's context is a UserError. */
-export function longestPositions(file: string, records: Records, rowTokens: number, contextTokens: number): number {
-  if (records.kind === 'documents') return rowTokens
-  let longest = 0
+/**
+ * The longest row that the records make, which the rotary tables must reach: ONNX Runtime asks for that, though positions
+ * in a tree stay below. A pair beyond the model's context is a UserError.
+ */
+export function longestRow(file: string, records: Records, job: TrainingJob, contextTokens: number): number {
+  if (records.kind === 'documents') return documentRowTokens(job, contextTokens)
+  let longest = 'maxTokens' in job.batch ? job.batch.maxTokens : 0
   for (const { id, promptTokens, chosenTokens, rejectedTokens } of records.rows) {
     const length = promptTokens.length + Math.max(chosenTokens.length, rejectedTokens.length)
     if (length > contextTokens) {
@@ -80,7 +83,7 @@ export function longestPositions(file: string, records: Records, rowTokens: numb
         `${file}: pair ${id} has ${length} tokens, the model's context ${contextTokens}. Leave it out.`,
       )
     }
-    longest = Math.max(longest, length)
+    longest = Math.max(longest, promptTokens.length + chosenTokens.length + rejectedTokens.length)
   }
   return longest
 }
