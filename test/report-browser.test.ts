@@ -16,8 +16,9 @@ const present = existsSync(EXECUTABLE)
 const OPEN_ALL = `for (const details of document.querySelectorAll('details')) details.open = true
 for (const card of document.querySelectorAll('.card')) card.style.contentVisibility = 'visible'`
 
+/** Half of the page's margin is spared for cards, which reach into it. */
 const ELEMENTS_PAST_THE_EDGE = `[...document.querySelectorAll('main *')]
-  .filter((element) => element.getBoundingClientRect().right > innerWidth + 1 && !element.closest('svg, .unseen'))
+  .filter((element) => element.getBoundingClientRect().right > innerWidth - 8 && !element.closest('svg, .unseen'))
   .map((element) => element.outerHTML.slice(0, 80))`
 
 /** Texts whose contrast with their ground is under 4.5 to 1 (WCAG 2.2, AA). */

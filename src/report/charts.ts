@@ -90,10 +90,10 @@ export function drawAccuracy(exam: ExamSummary, width: number, label: string): M
     Plot.dot(ofWay(way), { y: 'name', x: 'accuracy', fill: color, symbol, r: symbol === 'circle' ? 5 : 5.5, dy })
   return draw(label, {
     width,
-    height: names.length * ROW_HEIGHT + 50,
+    height: names.length * ROW_HEIGHT + (exam.chance === null ? 34 : 50),
     marginLeft,
     marginRight: 16,
-    marginTop: 24,
+    marginTop: exam.chance === null ? 8 : 24,
     marginBottom: 26,
     x: {
       domain: [0, 100],
@@ -125,8 +125,8 @@ export function drawAccuracy(exam: ExamSummary, width: number, label: string): M
 
 function accuracyRow(name: string, summary: WaySummary | undefined, way: string) {
   if (!summary?.interval) return null
-  const [low, high] = summary.interval
-  return { name, way, accuracy: 100 * summary.accuracy!, low: 100 * low, high: 100 * high }
+  const { low, high } = summary.interval
+  return { name, way, accuracy: 100 * summary.accuracy, low: 100 * low, high: 100 * high }
 }
 
 function shorten(name: string, characters: number): string {

@@ -2,8 +2,8 @@
 import type { Way } from '../exam/records.ts'
 import { drawAccuracy } from './charts.ts'
 import { breakable, html, type Markup } from './markup.ts'
-import { interval, MISSING, measure, percent, points, pValue, rateFigure } from './numbers.ts'
-import type { ExamSummary, PairedDifference, VariantSummary, WaySummary } from './summary.ts'
+import { decimals, interval, MISSING, percent, points, pValue, rateFigure } from './numbers.ts'
+import type { Difference, ExamSummary, VariantSummary, WaySummary } from './summary.ts'
 import { WAYS } from './summary.ts'
 
 export const WAY_NAMES: Record<Way, string> = { answer: 'answering at once', explain: 'explaining first' }
@@ -21,7 +21,7 @@ ${WAY_LEGEND}
 <div class="narrow">${drawAccuracy(exam, NARROW_CHART, accuracyLabel(exam))}</div>
 </figure>
 ${accuracyTable(exam)}
-<p class="note">${exam.items} questions. Intervals: 95 %, Wilson for accuracy, paired for differences. The drop is answering less explaining, in points; a negative one is a gain. p: McNemar’s exact test, two-sided, on the questions that only one way got right.${exam.chance !== null && ` Choosing at random would be right in ${percent(exam.chance)}.`}</p>
+<p class="note">${exam.items} questions. Intervals: 95 %, ${exam.clustered ? 'from a bootstrap that draws whole cases, since questions share them' : 'Wilson’s for accuracy, Newcombe’s for paired differences'}. The drop is answering less explaining, in points; a negative one is a gain. p: McNemar’s exact test, two-sided, on the questions that only one way got right${exam.clustered && ', which does not know of shared cases'}.${exam.chance !== null && ` Choosing at random would be right in ${percent(exam.chance)}.`}</p>
 ${comparisonTable(exam)}`
 }
 
@@ -53,11 +53,11 @@ function accuracyTable(exam: ExamSummary): Markup {
 }
 
 function accuracyCell(way: WaySummary | undefined, weighted: boolean): Markup {
-  if (!way || way.items === 0) return html`<td><span class="figure">${MISSING}</span><small>not examined</small></td>`
+  if (!way) return html`<td><span class="figure">${MISSING}</span><small>not examined</small></td>`
   return html`<td><span class="figure">${percent(way.accuracy)}</span><small>${interval(way.interval)}</small><small>${way.correct} of ${way.items}</small>${weighted && html`<small>${way.points}/${way.possiblePoints} points</small>`}</td>`
 }
 
-function differenceCell(difference: PairedDifference | undefined): Markup {
+function differenceCell(difference: Difference | undefined): Markup {
   if (!difference) return html`<td><span class="figure">${MISSING}</span></td>`
   return html`<td><span class="figure">${points(difference.difference)}</span><small>${interval(difference.interval)}</small><small>${pValue(difference.p)}</small></td>`
 }
@@ -77,23 +77,35 @@ function comparisonTable({ comparisons }: ExamSummary): Markup | false {
 </tbody></table></details>`
 }
 
+/** What is counted of the outputs; a wrong number of letters only where an exam asks for several. */
+const RATES: readonly { title: string; count: (way: WaySummary) => number; always: boolean }[] = [
+  { title: 'Un\u00adreadable', count: ({ unreadable }) => unreadable, always: true },
+  { title: 'Wrong number', count: ({ classes }) => classes['wrong-count'], always: false },
+  { title: 'Run-on', count: ({ runOn }) => runOn, always: true },
+  { title: 'Trun\u00adcated', count: ({ truncated }) => truncated, always: true },
+]
+
 export function ratesSection(exam: ExamSummary): Markup {
-  if (exam.items === 0) return html`<p class="empty">No questions were examined.</p>`
-  return html`<table class="rates">
-<caption>Share of the outputs, in %, and their mean length in characters</caption>
-<thead><tr><th scope="col">Variant</th><th scope="col" class="words">Asked</th><th scope="col">Un­readable</th><th scope="col">Run-on</th><th scope="col">Trun­cated</th><th scope="col" class="more">Characters</th></tr></thead>
-${Object.entries(exam.variants).map(([name, variant]) => rateRows(name, variant))}
+  const variants = Object.entries(exam.variants)
+  const ways = variants.flatMap(([, { answer, explain }]) => [answer ?? [], explain ?? []].flat())
+  if (ways.length === 0) return html`<p class="empty">No questions were examined.</p>`
+  const rates = RATES.filter(({ always, count }) => always || ways.some((way) => count(way) > 0))
+  return html`<table class="grouped rates">
+<caption>Share of the outputs, in %<span class="more">, and their mean length in characters</span></caption>
+<thead><tr><th scope="col">Variant</th><th scope="col" class="words">Asked</th>${rates.map(({ title }) => html`<th scope="col">${title}</th>`)}<th scope="col" class="more">Characters</th></tr></thead>
+${variants.map(([name, variant]) => rateRows(name, variant, rates))}
 </table>
-<p class="note">Unreadable: no answer could be read, or not as many as asked for. Run-on: the output went on after its answer until the limit of tokens. Truncated: it met the limit before it answered.</p>`
+<p class="note">Unreadable: no answer could be read.${rates.length === RATES.length && ' Wrong number: more or fewer options than asked for.'} Run-on: the output went on after its answer. Truncated: it met the limit of tokens before it answered.</p>`
 }
 
-function rateRows(name: string, variant: VariantSummary): Markup {
+function rateRows(name: string, variant: VariantSummary, rates: typeof RATES): Markup {
   const ways = WAYS.filter((way) => variant[way] !== undefined)
-  return html`<tbody>${ways.map((way, index) => {
-    const { items, unreadable, runOn, truncated, meanCharacters } = variant[way]!
-    return html`
-<tr>${index === 0 && html`<th scope="rowgroup" rowspan="${ways.length}">${breakable(name)}</th>`}<th scope="row" class="words way"><span class="key ${way}"></span>${way === 'answer' ? 'answering' : 'explaining'}</th>${[unreadable, runOn, truncated].map((count) => html`<td${count > 0 ? html` class="some"` : ''}>${rateFigure(count, items)}</td>`)}<td class="more">${measure(meanCharacters)}</td></tr>`
-  })}</tbody>`
+  const rate = (count: number, items: number) =>
+    html`<td${count > 0 ? html` class="some"` : ''}>${rateFigure(count, items)}</td>`
+  return html`<tbody>${ways.map(
+    (way, index) => html`
+<tr>${index === 0 && html`<th scope="rowgroup" rowspan="${ways.length}">${breakable(name)}</th>`}<th scope="row" class="words way"><span class="key ${way}"></span>${way === 'answer' ? 'answering' : 'explaining'}</th>${rates.map(({ count }) => rate(count(variant[way]!), variant[way]!.items))}<td class="more">${decimals(variant[way]!.meanCharacters, 1)}</td></tr>`,
+  )}</tbody>`
 }
 
 export function kindsSection(exam: ExamSummary): Markup {
@@ -127,5 +139,5 @@ function examOfKind(exam: ExamSummary, kind: string): ExamSummary {
     0,
     ...Object.values(variants).flatMap(({ answer, explain }) => [answer?.items ?? 0, explain?.items ?? 0]),
   )
-  return { items, chance: null, variants, comparisons: [] }
+  return { ...exam, items, chance: null, variants, comparisons: [] }
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { describeFinding, describeLimits } from './finding.ts'
 import type { ReportInput, VariantRole } from './report-input.ts'
-import type { Comparison, ExamSummary, PairedDifference, VariantSummary, WaySummary } from './summary.ts'
+import type { Comparison, Difference, ExamSummary, VariantSummary, WaySummary } from './summary.ts'
 
 const ITEMS = 200
 
@@ -10,19 +10,27 @@ function way(accuracy: number, unreadable = 0): WaySummary {
     items: ITEMS,
     correct: accuracy * ITEMS,
     accuracy,
-    interval: [Math.max(0, accuracy - 0.05), Math.min(1, accuracy + 0.05)],
+    interval: { low: Math.max(0, accuracy - 0.05), high: Math.min(1, accuracy + 0.05) },
     points: accuracy * ITEMS,
     possiblePoints: ITEMS,
     unreadable,
     runOn: 0,
     truncated: 0,
+    classes: { answered: ITEMS, none: 0, 'wrong-count': 0, placeholder: 0, 'run-on': 0, truncated: 0 },
     meanCharacters: 5,
   }
 }
 
-function difference(value: number): PairedDifference {
+function difference(value: number): Difference {
   const p = Math.abs(value) > 0.05 ? 0.001 : 0.4
-  return { items: ITEMS, difference: value, interval: [value - 0.05, value + 0.05], p, onlyFirst: 0, onlySecond: 0 }
+  return {
+    items: ITEMS,
+    difference: value,
+    interval: { low: value - 0.05, high: value + 0.05 },
+    p,
+    firstOnly: 0,
+    secondOnly: 0,
+  }
 }
 
 /** An exam of [role, accuracy answering, accuracy explaining]; roles are the names. */
@@ -42,7 +50,7 @@ function exam(...variants: [VariantRole, number, number?][]): ExamSummary {
     if (rpo === undefined || other === undefined) return []
     return [{ variant: 'rpo', against, way: 'explain', ...difference(rpo - other) }]
   })
-  return { items: ITEMS, chance: 0.2, variants: Object.fromEntries(summaries), comparisons }
+  return { items: ITEMS, chance: 0.2, clustered: false, variants: Object.fromEntries(summaries), comparisons }
 }
 
 describe('describeFinding', () => {

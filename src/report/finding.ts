@@ -6,10 +6,7 @@ import type { ExamSummary, VariantSummary, WaySummary } from './summary.ts'
 /** Below this p a difference is called one. */
 const SIGNIFICANCE = 0.05
 
-type Examined = { name: string; answer: WaySummary & Scored; explain: WaySummary & Scored } & Required<
-  Pick<VariantSummary, 'drop'>
->
-type Scored = { accuracy: number }
+type Examined = { name: string } & Required<Pick<VariantSummary, 'answer' | 'explain' | 'drop'>>
 
 /** One or two sentences: whether accuracy falls when the model explains, and whether RPO brings it back. */
 export function describeFinding(exam: ExamSummary): string {
@@ -101,7 +98,7 @@ function bothOf(exam: ExamSummary, role: VariantSummary['role']): Examined | und
 
 function examinedBothWays(exam: ExamSummary): Examined[] {
   return Object.entries(exam.variants).flatMap(([name, { answer, explain, drop }]) =>
-    answer && explain && drop ? [{ name, answer, explain, drop } as Examined] : [],
+    answer && explain && drop ? [{ name, answer, explain, drop }] : [],
   )
 }
 
@@ -113,18 +110,18 @@ function atChance({ chance, variants }: ExamSummary): boolean {
   if (chance === null) return false
   return Object.values(variants)
     .flatMap(({ answer, explain }) => [answer, explain])
-    .every((way) => !way?.interval || way.interval[0] <= chance)
+    .every((way) => !way?.interval || way.interval.low <= chance)
 }
 
 function belowChance(exam: ExamSummary): Examined[] {
   const { chance } = exam
   if (chance === null) return []
-  return examinedBothWays(exam).filter(
-    ({ answer, explain }) => answer.interval![1] < chance && explain.interval![1] < chance,
+  return examinedBothWays(exam).filter(({ answer, explain }) =>
+    [answer, explain].every(({ interval }) => interval !== null && interval.high < chance),
   )
 }
 
-function share({ accuracy }: Scored): string {
+function share({ accuracy }: WaySummary): string {
   return formatPercent(accuracy)
 }
 

@@ -4,7 +4,7 @@ import { WAY_NAMES } from './exam-sections.ts'
 import { interval, MISSING, measure, percent, points, pValue, rate } from './numbers.ts'
 import type { PageContent } from './page.ts'
 import type { ReportInput } from './report-input.ts'
-import { type PairedDifference, WAYS, type WaySummary } from './summary.ts'
+import { type Difference, WAYS, type WaySummary } from './summary.ts'
 
 /** The report's tables in Markdown. */
 export function printMarkdown(input: ReportInput, { finding, limits, exam, trainings }: PageContent): string {
@@ -114,11 +114,11 @@ export function printMarkdown(input: ReportInput, { finding, limits, exam, train
 }
 
 function accuracy(way: WaySummary | undefined): string {
-  if (!way || way.items === 0) return MISSING
+  if (!way) return MISSING
   return `${percent(way.accuracy)} (${way.correct}/${way.items}; ${interval(way.interval)})`
 }
 
-function difference(drop: PairedDifference | undefined): string {
+function difference(drop: Difference | undefined): string {
   return drop ? `${points(drop.difference)} (${interval(drop.interval)})` : MISSING
 }
 

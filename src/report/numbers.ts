@@ -1,6 +1,6 @@
 // Numbers as the report prints them; a missing one is a dash, never a zero.
 import { formatPercent } from '../base/format.ts'
-import type { Interval } from './summary.ts'
+import type { Interval } from '../stats/intervals.ts'
 
 export const MISSING = '–'
 
@@ -19,9 +19,9 @@ export function rateFigure(count: number, items: number): string {
   return items === 0 ? MISSING : hundredths(count / items)
 }
 
-/** [0.781, 0.873] -> '78.1 to 87.3'. */
+/** 0.781 and 0.873 -> '78.1 to 87.3'. */
 export function interval(range: Interval | null | undefined): string {
-  return range ? `${hundredths(range[0])} to ${hundredths(range[1])}` : MISSING
+  return range ? `${hundredths(range.low)} to ${hundredths(range.high)}` : MISSING
 }
 
 /** A difference of shares in points: 0.395 -> '39.5', -0.054 -> '−5.4'. */
@@ -38,6 +38,13 @@ function hundredths(share: number): string {
 export function pValue(p: number | null | undefined): string {
   if (p === null || p === undefined) return MISSING
   return p < 0.001 ? 'p < 0.001' : `p = ${p.toFixed(3)}`
+}
+
+/** A number with fixed decimals, so that a column's points stand under each other. */
+export function decimals(value: number | null | undefined, digits: number): string {
+  return value === null || value === undefined || !Number.isFinite(value)
+    ? MISSING
+    : value.toFixed(digits).replace('-', '−')
 }
 
 /** A loss, a log-probability, a length: as many digits as can matter. */

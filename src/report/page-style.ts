@@ -51,10 +51,9 @@ thead th { vertical-align: bottom; border-bottom-color: var(--muted); color: var
 tbody th { font-weight: 600; }
 .figure { font-size: 1.0625rem; font-weight: 600; white-space: nowrap; }
 .group { padding-top: 1.5rem; color: var(--muted); font-size: .8125rem; font-weight: 500; }
-.rates .way { font-weight: 400; padding-left: 1rem; white-space: nowrap; } .rates td { color: var(--muted); } .rates td.some { color: var(--ink); font-weight: 600; }
-.rates tbody tr:not(:last-child) > :not([rowspan]) { border-bottom-color: transparent; padding-bottom: 0; }
+.grouped tbody th:not([rowspan]) { font-weight: 400; padding-left: 1rem; } .rates .way { white-space: nowrap; } .rates td { color: var(--muted); } .rates td.some { color: var(--ink); font-weight: 600; }
+.grouped tbody tr:not(:last-child) > :not([rowspan]) { border-bottom-color: transparent; padding-bottom: 0; }
 .cells td a { font-size: 1.0625rem; font-weight: 600; } .cells thead th:not(:first-child) { color: var(--ink); letter-spacing: .1em; }
-.arrow { color: var(--muted); } 
 .counts tbody th { font-weight: 400; }
 .settings { font-size: .8125rem; } .settings tbody th, .settings td { padding-block: .25rem; font-family: ui-monospace, Menlo, Consolas, monospace; font-weight: 400; text-align: left; } .settings thead th { text-align: left; }
 .probes td { text-align: left; width: 100%; } .probes thead th:last-child { text-align: left; } .probes tbody th { text-align: right; font-weight: 400; color: var(--muted); white-space: nowrap; } .probes tbody .group { text-align: left; color: var(--ink); font-weight: 600; }
@@ -95,15 +94,15 @@ mark { background: var(--mark); color: inherit; padding: 0 .1em; border-radius: 
   section { margin-top: 2.5rem; } .facts { gap: .75rem 1.5rem; }
   .more, .wide { display: none; } .narrow { display: block; }
   table { font-size: .875rem; } th, td { padding-left: .5rem; } th small, td small, caption, thead th { font-size: .75rem; } .figure { font-size: .9375rem; }
-  .losses td { white-space: normal; } details details { margin-left: .25rem; } .card { padding-inline: .75rem; margin-inline: -.25rem; }
+  details details { margin-left: .25rem; } .card { padding-inline: .75rem; margin-inline: -.25rem; }
 }
 @media print {
   @page { margin: 16mm 14mm; }
   :root { --paper: #fff; } html { font-size: 9.5pt; } body { max-width: none; padding: 0; } header { padding-top: 0; } nav, .skip, .filter { display: none; }
   section { margin-top: 1.5rem; padding-top: 1rem; } h2, h3, caption, thead, figcaption, summary, .legend { break-after: avoid; }
-  tr, figure, .card, .finding, .rates tbody { break-inside: avoid; } a { color: inherit; text-decoration: none; }
+  tr, figure, .card, .finding, .grouped tbody { break-inside: avoid; } a { color: inherit; text-decoration: none; }
   .charts { grid-template-columns: repeat(3, 1fr); } .charts.wider { grid-template-columns: repeat(2, 1fr); }
   details.keep::details-content { content-visibility: visible; height: auto; }
-  details:not(.keep) > summary::after { content: " (open on screen)"; color: var(--muted); font-weight: 400; }
+  details:not(.keep, [open]) > summary::after { content: " (open on screen)"; color: var(--muted); font-weight: 400; }
 }
 `

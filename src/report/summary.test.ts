@@ -61,7 +61,7 @@ describe('summariseExam', () => {
     })
     expect(variants.CPT!.explain).toMatchObject({ correct: 2, points: 3, unreadable: 0, truncated: 1 })
     expect(variants.CPT!.cells).toEqual({ rightRight: 1, rightWrong: 1, wrongRight: 1, wrongWrong: 1 })
-    expect(variants.CPT!.drop).toMatchObject({ items: 4, difference: 0, onlyFirst: 1, onlySecond: 1, p: 1 })
+    expect(variants.CPT!.drop).toMatchObject({ items: 4, difference: 0, firstOnly: 1, secondOnly: 1, p: 1 })
   })
 
   it('counts by kind, items without a kind in none', () => {
@@ -73,14 +73,26 @@ describe('summariseExam', () => {
 
   it('has no drop where one way is missing, and no accuracy where no item is', () => {
     expect(summariseExam(input([['base', 'base', '++++']])).variants.base).not.toHaveProperty('drop')
-    const { variants } = summariseExam(input([['base', 'base', '', '']]))
-    expect(variants.base!.answer).toMatchObject({ items: 0, accuracy: null, interval: null, meanCharacters: null })
+    expect(summariseExam(input([['base', 'base', '', '']])).variants.base).toEqual({ role: 'base', kinds: {} })
+  })
+
+  it('draws whole cases where questions share one: wider intervals than for independent questions', () => {
+    const given = input([['CPT', 'pretrained', '++--', '--++']])
+    const independent = summariseExam(given)
+    expect(independent.clustered).toBe(false)
+    for (const answer of Object.values(given.variants[0]!.answers).flat())
+      answer.cluster = Number(answer.id) < 3 ? 'x' : 'y'
+    const { clustered, variants } = summariseExam(given)
+    expect(clustered).toBe(true)
+    expect(variants.CPT!.answer!.interval).toEqual({ low: 0, high: 1 })
+    expect(variants.CPT!.drop!.interval).toEqual({ low: -1, high: 1 })
+    expect(independent.variants.CPT!.drop!.interval!.high).toBeLessThan(1)
   })
 
   it('compares on shared items only, whatever the order', () => {
     const given = input([['CPT', 'pretrained', '+++-', '+--+']])
     given.variants[0]!.answers.explain!.reverse().pop() // item 1 was not explained
-    expect(summariseExam(given).variants.CPT!.drop).toMatchObject({ items: 3, onlyFirst: 2, onlySecond: 1 })
+    expect(summariseExam(given).variants.CPT!.drop).toMatchObject({ items: 3, firstOnly: 2, secondOnly: 1 })
   })
 
   it('sets every variant against the pretrained one, and RPO against its rivals', () => {

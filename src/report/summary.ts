@@ -1,38 +1,32 @@
 // The numbers of a report: graded answers counted by variant and way, with intervals and paired tests.
+import { type GradeCounts, summarise } from '../exam/grades.ts'
 import type { GradedAnswer, Way } from '../exam/records.ts'
+import { clusteredBootstrap } from '../stats/bootstrap.ts'
+import { type Interval, wilsonInterval } from '../stats/intervals.ts'
+import { countPairs, mcnemarExact, pairedDifference } from '../stats/paired.ts'
 import type { ReportInput, ReportVariant, VariantRole } from './report-input.ts'
-import { mcnemarExact, pairedDifferenceInterval, wilsonInterval } from './statistics.ts'
 
 export const WAYS: readonly Way[] = ['answer', 'explain']
 
-export type Interval = [low: number, high: number]
-
-/** Answers of one way. Shares and intervals lie in 0..1; null where there is no item to count. */
-export interface WaySummary {
-  items: number
-  correct: number
-  accuracy: number | null
-  /** Wilson, 95 %. */
+/** Answers of one way, of which there is at least one. Shares and intervals lie in 0..1. */
+export interface WaySummary extends GradeCounts {
+  accuracy: number
+  /** 95 %: Wilson, or a bootstrap of whole cases where questions share one; null where one case is all there is. */
   interval: Interval | null
-  points: number
-  possiblePoints: number
-  unreadable: number
-  runOn: number
-  truncated: number
   /** Mean length of the outputs in characters. */
-  meanCharacters: number | null
+  meanCharacters: number
 }
 
 /** Two sets of answers to the same items. Positive: the first is better. */
-export interface PairedDifference {
+export interface Difference {
   items: number
   difference: number
-  /** 95 %, paired. */
-  interval: Interval
+  /** 95 %: Newcombe's for paired shares, or a bootstrap of whole cases. */
+  interval: Interval | null
   /** McNemar, exact, two-sided. */
   p: number
-  onlyFirst: number
-  onlySecond: number
+  firstOnly: number
+  secondOnly: number
 }
 
 /** Items by right or wrong when answering (first word) and when explaining (second word). */
@@ -43,13 +37,13 @@ export interface VariantSummary {
   answer?: WaySummary
   explain?: WaySummary
   /** Answering less explaining; positive: accuracy is lost by explaining. */
-  drop?: PairedDifference
+  drop?: Difference
   cells?: Record<Cell, number>
   kinds: Record<string, Partial<Record<Way, WaySummary>>>
 }
 
 /** One variant against another on the same items, asked the same way. */
-export interface Comparison extends PairedDifference {
+export interface Comparison extends Difference {
   variant: string
   against: string
   way: Way
@@ -59,75 +53,84 @@ export interface ExamSummary {
   items: number
   /** Expected accuracy of choosing at random; null without options to choose from. */
   chance: number | null
+  /** Questions share cases, which the intervals take into account. */
+  clustered: boolean
   variants: Record<string, VariantSummary>
   comparisons: Comparison[]
 }
 
 /** Counts the graded answers of every variant. */
 export function summariseExam(input: ReportInput): ExamSummary {
-  const points = new Map(input.items.map((item) => [item.id, item.points]))
-  const kinds = kindsOf(input)
-  const variants: Record<string, VariantSummary> = {}
-  for (const variant of input.variants) variants[variant.name] = summariseVariant(variant, points, kinds)
-  return { items: input.items.length, chance: chanceOf(input), variants, comparisons: compareVariants(input.variants) }
-}
-
-/** Kinds of question in order of appearance; none when no item states one. */
-function kindsOf(input: ReportInput): Map<string, Set<string>> {
-  const kinds = new Map<string, Set<string>>()
-  for (const { id, kind } of input.items) {
-    if (kind === undefined) continue
-    if (!kinds.has(kind)) kinds.set(kind, new Set())
-    kinds.get(kind)!.add(id)
+  const clustered = input.variants.some(({ answers }) => WAYS.some((way) => shareCases(answers[way] ?? [])))
+  const { seed } = input.run
+  return {
+    items: input.items.length,
+    chance: chanceOf(input),
+    clustered,
+    variants: Object.fromEntries(input.variants.map((variant) => [variant.name, summariseVariant(variant, seed)])),
+    comparisons: compareVariants(input.variants, seed),
   }
-  return kinds
 }
 
-function summariseVariant(
-  variant: ReportVariant,
-  points: Map<string, number>,
-  kinds: Map<string, Set<string>>,
-): VariantSummary {
-  const summary: VariantSummary = { role: variant.role, kinds: {} }
+function summariseVariant({ role, answers }: ReportVariant, seed: number): VariantSummary {
+  const summary: VariantSummary = { role, kinds: {} }
   for (const way of WAYS) {
-    const answers = variant.answers[way]
-    if (answers === undefined) continue
-    summary[way] = summariseAnswers(answers, points)
-    for (const [kind, ids] of kinds) {
+    const ofWay = answers[way] ?? []
+    const counts = summarise(ofWay)[way]
+    if (counts === undefined) continue
+    const { byKind, ...all } = counts
+    summary[way] = measured(all, ofWay, seed)
+    for (const [kind, ofKind] of Object.entries(byKind)) {
       summary.kinds[kind] ??= {}
-      summary.kinds[kind][way] = summariseAnswers(
-        answers.filter((answer) => ids.has(answer.id)),
-        points,
+      summary.kinds[kind][way] = measured(
+        ofKind,
+        ofWay.filter((answer) => answer.kind === kind),
+        seed,
       )
     }
   }
-  const { answer, explain } = variant.answers
+  const { answer, explain } = answers
   if (answer && explain) {
-    const drop = pairedDifference(answer, explain)
-    if (drop) summary.drop = drop
-    summary.cells = { rightRight: 0, rightWrong: 0, wrongRight: 0, wrongWrong: 0 }
-    for (const [first, second] of pairById(answer, explain)) summary.cells[cellOf(first, second)]++
+    const drop = compareAnswers(answer, explain, seed)
+    if (drop) {
+      summary.drop = drop
+      summary.cells = { rightRight: 0, rightWrong: 0, wrongRight: 0, wrongWrong: 0 }
+      for (const [first, second] of pairById(answer, explain)) summary.cells[cellOf(first, second)]++
+    }
   }
   return summary
 }
 
-function summariseAnswers(answers: readonly GradedAnswer[], points: Map<string, number>): WaySummary {
-  const items = answers.length
-  const correct = answers.filter((answer) => answer.correct).length
-  const inClass = (...names: GradedAnswer['class'][]) => answers.filter((answer) => names.includes(answer.class)).length
-  const sum = (values: number[]) => values.reduce((total, value) => total + value, 0)
+function measured(counts: GradeCounts, answers: readonly GradedAnswer[], seed: number): WaySummary {
+  const characters = answers.reduce((sum, { output }) => sum + [...output].length, 0)
+  const interval = shareCases(answers)
+    ? bootstrapped(
+        answers.map(({ correct }) => Number(correct)),
+        answers,
+        seed,
+      )
+    : (wilsonInterval(counts.correct, counts.items) ?? null)
   return {
-    items,
-    correct,
-    accuracy: items === 0 ? null : correct / items,
-    interval: items === 0 ? null : wilsonInterval(correct, items),
-    points: sum(answers.map((answer) => (answer.correct ? (points.get(answer.id) ?? 1) : 0))),
-    possiblePoints: sum(answers.map((answer) => points.get(answer.id) ?? 1)),
-    unreadable: inClass('none', 'wrong-count', 'placeholder'),
-    runOn: inClass('run-on'),
-    truncated: inClass('truncated'),
-    meanCharacters: items === 0 ? null : sum(answers.map((answer) => [...answer.output].length)) / items,
+    ...counts,
+    accuracy: counts.correct / counts.items,
+    interval,
+    meanCharacters: characters / counts.items,
   }
+}
+
+/** Whether several answers are about one case, so that they are not independent. */
+function shareCases(answers: readonly GradedAnswer[]): boolean {
+  const cases = answers.flatMap(({ cluster }) => cluster ?? [])
+  return new Set(cases).size < cases.length
+}
+
+function bootstrapped(values: number[], answers: readonly GradedAnswer[], seed: number): Interval | null {
+  const interval = clusteredBootstrap(
+    values,
+    answers.map(({ cluster }) => cluster),
+    { seed },
+  )
+  return interval === undefined ? null : { low: interval.low, high: interval.high }
 }
 
 /** Answers to the same item, in the first list's order; items that only one list has are left out. */
@@ -147,30 +150,43 @@ export function cellOf(answering: GradedAnswer, explaining: GradedAnswer): Cell 
   return explaining.correct ? 'wrongRight' : 'wrongWrong'
 }
 
-function pairedDifference(
+function compareAnswers(
   first: readonly GradedAnswer[],
   second: readonly GradedAnswer[],
-): PairedDifference | undefined {
+  seed: number,
+): Difference | undefined {
   const pairs = pairById(first, second)
-  if (pairs.length === 0) return undefined
-  const onlyFirst = pairs.filter(([a, b]) => a.correct && !b.correct).length
-  const onlySecond = pairs.filter(([a, b]) => !a.correct && b.correct).length
+  const counts = countPairs(
+    pairs.map(([a]) => a.correct),
+    pairs.map(([, b]) => b.correct),
+  )
+  const paired = pairedDifference(counts)
+  const p = mcnemarExact(counts)
+  if (paired === undefined || p === undefined) return undefined
+  const answers = pairs.map(([a]) => a)
+  const interval = shareCases(answers)
+    ? bootstrapped(
+        pairs.map(([a, b]) => Number(a.correct) - Number(b.correct)),
+        answers,
+        seed,
+      )
+    : { low: paired.low, high: paired.high }
   return {
     items: pairs.length,
-    difference: (onlyFirst - onlySecond) / pairs.length,
-    interval: pairedDifferenceInterval(onlyFirst, onlySecond, pairs.length),
-    p: mcnemarExact(onlyFirst, onlySecond),
-    onlyFirst,
-    onlySecond,
+    difference: paired.difference,
+    interval,
+    p,
+    firstOnly: counts.firstOnly,
+    secondOnly: counts.secondOnly,
   }
 }
 
 /** Every variant against the pretrained one, and RPO against the other ways to train on the same pairs. */
-function compareVariants(variants: readonly ReportVariant[]): Comparison[] {
+function compareVariants(variants: readonly ReportVariant[], seed: number): Comparison[] {
   const comparisons: Comparison[] = []
   const compare = (variant: ReportVariant, against: ReportVariant) => {
     for (const way of WAYS) {
-      const difference = pairedDifference(variant.answers[way] ?? [], against.answers[way] ?? [])
+      const difference = compareAnswers(variant.answers[way] ?? [], against.answers[way] ?? [], seed)
       if (difference) comparisons.push({ variant: variant.name, against: against.name, way, ...difference })
     }
   }

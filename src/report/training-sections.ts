@@ -4,7 +4,7 @@ import { drawCurves, type Series, type SeriesStyle } from './charts.ts'
 import { type BeforeAfter, type Curve, lossCurves, preferenceCurves, type TrainingSummary } from './curves.ts'
 import { groupBy } from './grouping.ts'
 import { html, type Markup } from './markup.ts'
-import { MISSING, measure } from './numbers.ts'
+import { decimals } from './numbers.ts'
 import type { ReportInput, ReportProbe, ReportTraining } from './report-input.ts'
 
 const TRAINING_STYLE: SeriesStyle = { color: 'var(--muted)', faint: true }
@@ -53,19 +53,27 @@ function swatch({ color, dash, dots, faint }: SeriesStyle): Markup {
 }
 
 function lossTable(summaries: TrainingSummary[]): Markup {
-  const sets = [...new Set(summaries.flatMap(({ evaluationLoss }) => Object.keys(evaluationLoss)))]
-  return html`<table class="losses"><caption>Loss before and after</caption>
-<thead><tr><th scope="col">Stage</th><th scope="col">Steps</th><th scope="col" class="more">Tokens</th><th scope="col">Training</th>${sets.map((set) => html`<th scope="col">${set}</th>`)}</tr></thead>
-<tbody>${summaries.map(
-    (summary) => html`
-<tr><th scope="row">${trainingTitle(summary)}</th><td>${formatCount(summary.steps)}</td><td class="more">${formatCount(summary.tokens)}</td><td>${change(summary.trainingLoss)}</td>${sets.map((set) => html`<td>${change(summary.evaluationLoss[set])}</td>`)}</tr>`,
-  )}
-</tbody></table>
-<p class="note">Training: mean of the first and of the last tenth of the steps. Other columns are held-out sets, before the first and after the last step; a general loss that rises is forgetting. Losses of different objectives do not compare.</p>`
+  return html`<table class="grouped"><caption>Loss before and after</caption>
+<thead><tr><th scope="col">Stage</th><th scope="col" class="words">Loss on</th><th scope="col">Before</th><th scope="col">After</th></tr></thead>
+${summaries.map((summary) =>
+  changeRows(
+    html`${trainingTitle(summary)}<small>${formatCount(summary.steps)} steps<span class="more">, ${formatCount(summary.tokens)} tokens</span></small>`,
+    [
+      ['training', summary.trainingLoss, 3],
+      ...Object.entries(summary.evaluationLoss).map(([set, loss]): Change => [set, loss, 3]),
+    ],
+  ),
+)}</table>
+<p class="note">Training: mean of the first and of the last tenth of the steps. Others are held-out sets, before the first and after the last step; a general loss that rises is forgetting. Losses of different objectives do not compare.</p>`
 }
 
-function change(values: BeforeAfter | null | undefined): Markup | string {
-  return values ? html`${measure(values.before)} <span class="arrow">→</span> ${measure(values.after)}` : MISSING
+type Change = [name: string, values: BeforeAfter | null, digits: number]
+
+function changeRows(title: Markup, changes: Change[]): Markup {
+  return html`<tbody>${changes.map(
+    ([name, values, digits], index) => html`
+<tr>${index === 0 && html`<th scope="rowgroup" rowspan="${changes.length}">${title}</th>`}<th scope="row" class="words">${name}</th><td>${decimals(values?.before, digits)}</td><td>${decimals(values?.after, digits)}</td></tr>`,
+  )}</tbody>`
 }
 
 const CHOSEN_STYLE: SeriesStyle = { color: 'var(--chosen)' }
@@ -152,14 +160,20 @@ function probeLengths(probes: ReportProbe[], stage: string): Series[] {
 }
 
 function preferenceTable(summaries: TrainingSummary[]): Markup {
-  const rows = summaries.flatMap((summary) => (summary.preference ? [{ summary, preference: summary.preference }] : []))
-  return html`<table class="losses"><caption>Preference pairs before and after</caption>
-<thead><tr><th scope="col">Stage</th><th scope="col">Chosen</th><th scope="col">Rejected</th><th scope="col">Margin</th><th scope="col">Told apart</th><th scope="col" class="more">Tokens, chosen / rejected</th></tr></thead>
-<tbody>${rows.map(
-    ({ summary, preference }) => html`
-<tr><th scope="row">${trainingTitle(summary)}<small>${preference.set}</small></th><td>${change(preference.chosenLogProbability)}</td><td>${change(preference.rejectedLogProbability)}</td><td>${change(preference.margin)}</td><td>${Math.round(100 * preference.accuracy.after)} %</td><td class="more">${measure(preference.chosenTokens.after)} / ${measure(preference.rejectedTokens.after)}</td></tr>`,
-  )}
-</tbody></table>`
+  return html`<table class="grouped"><caption>Preference pairs before and after</caption>
+<thead><tr><th scope="col">Stage</th><th scope="col" class="words">Mean of the pairs</th><th scope="col">Before</th><th scope="col">After</th></tr></thead>
+${summaries.map((summary) => {
+  const { preference } = summary
+  if (preference === undefined) return false
+  return changeRows(html`${trainingTitle(summary)}<small>${preference.set}</small>`, [
+    ['log-probability of chosen', preference.chosenLogProbability, 1],
+    ['log-probability of rejected', preference.rejectedLogProbability, 1],
+    ['margin', preference.margin, 2],
+    ['share told apart', preference.accuracy, 2],
+    ['tokens of chosen', preference.chosenTokens, 1],
+    ['tokens of rejected', preference.rejectedTokens, 1],
+  ])
+})}</table>`
 }
 
 export function probesSection({ probes, trainings }: ReportInput): Markup {
