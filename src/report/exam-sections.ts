@@ -108,17 +108,24 @@ function rateRows(name: string, variant: VariantSummary, rates: typeof RATES): M
   )}</tbody>`
 }
 
+/** More kinds than this are read in a table, not in charts. */
+const MAX_CHARTED_KINDS = 8
+
 export function kindsSection(exam: ExamSummary): Markup {
   const kinds = [...new Set(Object.values(exam.variants).flatMap((variant) => Object.keys(variant.kinds)))]
   if (kinds.length === 0) return html`<p class="empty">The questions state no kind.</p>`
   const byKind = kinds.map((kind) => ({ kind, part: examOfKind(exam, kind) }))
+  const charted = kinds.length <= MAX_CHARTED_KINDS
   return html`
-${WAY_LEGEND}
+${
+  charted &&
+  html`${WAY_LEGEND}
 <div class="charts wider">${byKind.map(
     ({ kind, part }) => html`<figure><figcaption>${kind} <small>${part.items} questions</small></figcaption>
 ${drawAccuracy(part, NARROW_CHART, `${kind}: ${accuracyLabel(part)}`)}</figure>`,
-  )}</div>
-<details><summary>The numbers by kind</summary>
+  )}</div>`
+}
+<details${charted ? '' : html` open`}><summary>The numbers by kind</summary>
 <table class="results"><caption>Accuracy by kind of question</caption>
 <thead><tr><th scope="col">Variant</th><th scope="col">Answering</th><th scope="col">Explaining</th></tr></thead>
 ${byKind.map(

@@ -45,7 +45,7 @@ function exam(...variants: [VariantRole, number, number?][]): ExamSummary {
     },
   ])
   const explained = (role: VariantRole) => variants.find(([name]) => name === role)?.[2]
-  const comparisons = (['pretrained', 'winners'] as const).flatMap((against): Comparison[] => {
+  const comparisons = (['pretrained', 'winners', 'dpo'] as const).flatMap((against): Comparison[] => {
     const [rpo, other] = [explained('rpo'), explained(against)]
     if (rpo === undefined || other === undefined) return []
     return [{ variant: 'rpo', against, way: 'explain', ...difference(rpo - other) }]
@@ -59,6 +59,16 @@ describe('describeFinding', () => {
       'appears',
       exam(['pretrained', 0.83, 0.44], ['rpo', 0.83, 0.85]),
       /^pretrained loses 39\.0 points .* \(83\.0 % to 44\.0 %\); rpo explains at 85\.0 % and loses nothing measurable/,
+    ],
+    [
+      'RPO before DPO',
+      exam(['pretrained', 0.83, 0.44], ['rpo', 0.83, 0.85], ['dpo', 0.8, 0.57]),
+      / dpo, without the NLL term, explains at 57\.0 %\.$/,
+    ],
+    [
+      'DPO as good as RPO',
+      exam(['pretrained', 0.83, 0.44], ['rpo', 0.83, 0.85], ['dpo', 0.8, 0.84]),
+      /when it answers at once\)\.$/,
     ],
     [
       'appears in part',

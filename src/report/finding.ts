@@ -1,7 +1,7 @@
 // What the numbers say in words, for and against: the finding and its limits.
 import { formatPercent } from '../base/format.ts'
 import type { ReportInput } from './report-input.ts'
-import type { ExamSummary, VariantSummary, WaySummary } from './summary.ts'
+import type { Comparison, ExamSummary, VariantSummary, WaySummary } from './summary.ts'
 
 /** Below this p a difference is called one. */
 const SIGNIFICANCE = 0.05
@@ -28,13 +28,11 @@ export function describeFinding(exam: ExamSummary): string {
   }
   const fall = `${pretrained.name} loses ${points(pretrained.drop.difference)} points when it must explain first (${share(pretrained.answer)} to ${share(pretrained.explain)})`
   if (rpo === undefined) return `${fall}. No variant trained with RPO was examined.`
-  return `${fall}; ${describeRecovery(exam, pretrained, rpo)}`
+  return `${fall}; ${describeRecovery(exam, pretrained, rpo)}${describeRival(exam, rpo)}`
 }
 
 function describeRecovery(exam: ExamSummary, pretrained: Examined, rpo: Examined): string {
-  const gain = exam.comparisons.find(
-    ({ variant, against, way }) => variant === rpo.name && against === pretrained.name && way === 'explain',
-  )
+  const gain = comparisonOf(exam, rpo.name, pretrained.name)
   if (gain === undefined || gain.p >= SIGNIFICANCE || gain.difference <= 0) {
     return `the paper’s remedy does not appear: ${rpo.name} explains at ${share(rpo.explain)}, no measurable gain.`
   }
@@ -42,6 +40,14 @@ function describeRecovery(exam: ExamSummary, pretrained: Examined, rpo: Examined
   if (!falls(rpo))
     return `${recovered} and loses nothing measurable by it (${share(rpo.answer)} when it answers at once).`
   return `${recovered}, but still loses ${points(rpo.drop.difference)} points by it: the finding appears in part.`
+}
+
+/** The paper's second point, where it shows: without the NLL term explanations stay worse. */
+function describeRival(exam: ExamSummary, rpo: Examined): string {
+  const dpo = bothOf(exam, 'dpo')
+  const lead = dpo && comparisonOf(exam, rpo.name, dpo.name)
+  if (!dpo || !lead || lead.p >= SIGNIFICANCE || lead.difference <= 0) return ''
+  return ` ${dpo.name}, without the NLL term, explains at ${share(dpo.explain)}.`
 }
 
 function describeDrop({ name, answer, explain, drop }: Examined): string {
@@ -69,9 +75,7 @@ export function describeLimits(input: ReportInput, exam: ExamSummary): string[] 
   const winners = bothOf(exam, 'winners')
   const rpo = bothOf(exam, 'rpo')
   if (winners && rpo) {
-    const versus = exam.comparisons.find(
-      ({ variant, against, way }) => variant === rpo.name && against === winners.name && way === 'explain',
-    )
+    const versus = comparisonOf(exam, rpo.name, winners.name)
     if (versus && (versus.p >= SIGNIFICANCE || versus.difference < 0)) {
       limits.push(
         `Training on the winners alone explains as well (${share(winners.explain)}) as RPO (${share(rpo.explain)}): that losers help is not shown here.`,
@@ -94,6 +98,13 @@ export function describeLimits(input: ReportInput, exam: ExamSummary): string[] 
 
 function bothOf(exam: ExamSummary, role: VariantSummary['role']): Examined | undefined {
   return examinedBothWays(exam).find(({ name }) => exam.variants[name]!.role === role)
+}
+
+/** One variant against another, explaining. */
+function comparisonOf(exam: ExamSummary, first: string, second: string): Comparison | undefined {
+  return exam.comparisons.find(
+    ({ variant, against, way }) => variant === first && against === second && way === 'explain',
+  )
 }
 
 function examinedBothWays(exam: ExamSummary): Examined[] {

@@ -92,7 +92,7 @@ mark { background: var(--mark); color: inherit; padding: 0 .1em; border-radius: 
 @media screen and (max-width: 40rem) {
   body { padding-inline: 1rem; } header { padding-top: 2rem; } h1 { font-size: 1.75rem; } .finding { font-size: 1.125rem; }
   section { margin-top: 2.5rem; } .facts { gap: .75rem 1.5rem; }
-  .more, .wide { display: none; } .narrow { display: block; }
+  .grouped tbody th:not([rowspan]) { padding-left: .5rem; } .more, .wide { display: none; } .narrow { display: block; }
   table { font-size: .875rem; } th, td { padding-left: .5rem; } th small, td small, caption, thead th { font-size: .75rem; } .figure { font-size: .9375rem; }
   details details { margin-left: .25rem; } .card { padding-inline: .75rem; margin-inline: -.25rem; }
 }

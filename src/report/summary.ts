@@ -73,7 +73,8 @@ export function summariseExam(input: ReportInput): ExamSummary {
 }
 
 function summariseVariant({ role, answers }: ReportVariant, seed: number): VariantSummary {
-  const summary: VariantSummary = { role, kinds: {} }
+  const summary: Omit<VariantSummary, 'kinds'> = { role }
+  const kinds: VariantSummary['kinds'] = {}
   for (const way of WAYS) {
     const ofWay = answers[way] ?? []
     const counts = summarise(ofWay)[way]
@@ -81,8 +82,8 @@ function summariseVariant({ role, answers }: ReportVariant, seed: number): Varia
     const { byKind, ...all } = counts
     summary[way] = measured(all, ofWay, seed)
     for (const [kind, ofKind] of Object.entries(byKind)) {
-      summary.kinds[kind] ??= {}
-      summary.kinds[kind][way] = measured(
+      kinds[kind] ??= {}
+      kinds[kind][way] = measured(
         ofKind,
         ofWay.filter((answer) => answer.kind === kind),
         seed,
@@ -98,7 +99,7 @@ function summariseVariant({ role, answers }: ReportVariant, seed: number): Varia
       for (const [first, second] of pairById(answer, explain)) summary.cells[cellOf(first, second)]++
     }
   }
-  return summary
+  return { ...summary, kinds }
 }
 
 function measured(counts: GradeCounts, answers: readonly GradedAnswer[], seed: number): WaySummary {
