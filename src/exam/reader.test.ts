@@ -403,6 +403,6 @@ describe('any string', () => {
       return Math.min(...times)
     }
     // Sixteen times the length: about 16 times the time when linear, 256 times when quadratic.
-    expect(milliseconds(800_000) / Math.max(milliseconds(50_000), 2)).toBeLessThan(64)
+    expect(milliseconds(320_000) / Math.max(milliseconds(20_000), 1)).toBeLessThan(64)
   })
 })
