@@ -49,6 +49,10 @@ export const folders: Record<string, string[]> = {
     'export',
     'data',
     'tokenizer',
+    // Adapters merged into what comes next; the model's context and size, for prompts and disk.
+    'formats/merge.ts',
+    'model/config.ts',
+    'model/weights.ts',
   ],
   web: ['runs', 'report', 'preference', 'data', 'sampler', 'tokenizer'],
   cli: [

@@ -35,6 +35,11 @@ it('takes a key without a value as left out', async () => {
   expect((await read('name: x\ntrain:\n  # rate: 1\n')).value.train).toEqual({ rate: 0.5, mode: 'fast' })
 })
 
+it('reads anchors and merge keys', async () => {
+  const { value } = await read('name: &n x\nsources:\n  - &a {path: p}\n  - {<<: *a}\n')
+  expect(value.sources).toEqual([{ path: 'p' }, { path: 'p' }])
+})
+
 it('applies overrides, into lists and absent sections too', async () => {
   const { value } = await read('name: x\nsources: [{path: a}]\n', ['train.rate=0.125', 'sources.0.path=b', 'name="y"'])
   expect(value).toEqual({ name: 'y', train: { rate: 0.125, mode: 'fast' }, sources: [{ path: 'b' }] })

@@ -25,7 +25,7 @@ export async function readDocument<S extends z.ZodType>(
   overrides: readonly string[] = [],
 ): Promise<ReadDocument<z.output<S>>> {
   const lines = new LineCounter()
-  const document = parseDocument(await readText(file), { lineCounter: lines, prettyErrors: false })
+  const document = parseDocument(await readText(file), { lineCounter: lines, prettyErrors: false, merge: true })
   const [syntax] = document.errors
   if (syntax !== undefined) {
     throw new UserError(`${file}:${lines.linePos(syntax.pos[0]).line}: not valid YAML (${syntax.message}).`)

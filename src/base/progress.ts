@@ -41,7 +41,8 @@ export type RunEvent =
       type: 'run-start'
       name: string
       folder: string
-      stages: { id: string; state: 'done' | 'changed' | 'new' | 'interrupted' }[]
+      /** What each stage's state is, and for changed ones why they run again. */
+      stages: { id: string; state: 'done' | 'changed' | 'new' | 'interrupted'; reasons?: string[] }[]
     }
   | { type: 'stage-start'; stage: string; index: number; count: number }
   | { type: 'stage-progress'; stage: string; done: number; total: number; unit: string; note?: string; sample?: string }

@@ -79,21 +79,23 @@ const examSource = z.strictObject({
 })
 
 export const examSettings = z.strictObject({
-  past: setting(
-    examSource.optional(),
-    'Items that may be trained on as text; worked examples (shots) are taken from here.',
-  ),
+  past: setting(examSource.optional(), 'Items that may be trained on as text.'),
   preference: setting(
     examSource.optional(),
     'Items that the model explains and preference pairs are made from; never printed in the texts.',
   ),
   test: setting(examSource, 'Items that the variants are examined on; never trained on.'),
+  shots: setting(
+    examSource.optional(),
+    'Worked examples before each question, the same for all; with explanations, where models explain.',
+  ),
   answerForm: setting(
     z.enum(['letter', 'option-text']).default('letter'),
     "How an answer is given: the options' letters, or an option's text.",
   ),
-  shots: setting(countOrZero().default(0), 'Worked examples before each question, the same for all.'),
-  template: path('A prompt template of your own (Jinja); the built-in Japanese one when left out.').optional(),
+  template: path(
+    'A prompt template of your own (YAML); the built-in Japanese one of the answer form when left out.',
+  ).optional(),
 })
 
 export const miniatureSettings = z.strictObject({
@@ -102,4 +104,9 @@ export const miniatureSettings = z.strictObject({
     share().default(0.015),
     'Share of the past-exam entries in the texts that are printed with an explanation. The lower, the more explaining costs the CPT model.',
   ),
+  baseDocuments: setting(
+    count().default(42_000),
+    'Documents that the base reads; by default no one comes twice in the quickstart.',
+  ),
+  pretrainDocuments: setting(count().default(42_000), 'Documents that continued pretraining reads.'),
 })

@@ -44,6 +44,7 @@ it.each([
   const recipe = await load(smallest.replace('path: texts', `path: "${path}"`), [], environment)
   const parent = join(folder, '..')
   expect(recipe.corpus.texts[0]?.path).toBe(expected.replace('FOLDER', folder).replace('PARENT', parent))
+  expect(recipe.written).toMatchObject({ corpus: { texts: [{ path }] } })
 })
 
 it('leaves text that is no path alone', async () => {
@@ -58,7 +59,6 @@ it.each([
   ],
   [['variants=[cpt,cpt]'], smallest, 'variants.1: cpt stands twice'],
   [['corpus.texts=[]'], smallest, 'corpus: has no texts'],
-  [['exam.shots=3'], smallest, 'exam.shots: worked examples come from exam.past'],
   [['corpus.pastExam.answered=1'], smallest, 'corpus.pastExam: prints exam.past'],
   [['pretrain.keep=best', 'corpus.heldOutShare=0'], smallest, 'pretrain.keep: best needs held-out texts'],
   [['prefer.keep=best', 'pair.heldOutShare=0'], smallest, 'prefer.keep: best needs held-out pairs'],
@@ -86,8 +86,8 @@ it('has a current reference in docs/recipe.md', async () => {
 it('has an example that is a recipe with every default', async () => {
   const example = await load(writeExample())
   const bare = await load(smallest)
-  const { name, model, corpus, exam, ...rest } = example
-  const { name: _, model: __, corpus: ___, exam: ____, ...expected } = bare
+  const { name, model, corpus, exam, written, ...rest } = example
+  const { name: _, model: __, corpus: ___, exam: ____, written: _____, ...expected } = bare
   expect({ name, model, texts: corpus.texts.length, test: exam.test.path }).toEqual({
     name: 'my-run',
     model: { folder: join(folder, 'models/my-model') },
@@ -99,7 +99,5 @@ it('has an example that is a recipe with every default', async () => {
 
 it('has an example whose commented settings are valid too', async () => {
   const uncommented = writeExample().replace(/^( *)# (\w+: [^#\n]*\S) +# /gm, '$1$2  # ')
-  const { shots, ...exam } = (await load(uncommented)).exam
-  expect(shots).toBe(0)
-  expect(exam.answerForm).toBe('letter')
+  expect((await load(uncommented)).exam.answerForm).toBe('letter')
 })

@@ -66,6 +66,8 @@ export type RecipeSettings = z.output<typeof recipeSchema>
 /** A recipe that is ready to run: defaults filled in, paths absolute (or 'miniature:<file>'). */
 export interface Recipe extends RecipeSettings {
   threads: number
+  /** The settings with defaults filled in and paths as they were written: the same on every machine. */
+  written: Record<string, unknown>
 }
 
 export interface LoadedRecipe {
@@ -86,13 +88,14 @@ export async function loadRecipe(
   options: { overrides?: readonly string[]; environment?: Record<string, string | undefined> } = {},
 ): Promise<LoadedRecipe> {
   const { value, locate } = await readDocument(file, recipeSchema, options.overrides)
+  const written = structuredClone(value)
   resolvePaths(recipeSchema, value, {
     folder: dirname(resolve(file)),
     environment: options.environment ?? process.env,
     locate,
   })
   const threads = value.threads ?? availableParallelism()
-  return { recipe: { ...value, threads }, file: resolve(file), locate }
+  return { recipe: { ...value, threads, written }, file: resolve(file), locate }
 }
 
 const prefersAfterCpt = ['cpt+rpo', 'cpt+dpo', 'cpt+winners']
@@ -117,8 +120,6 @@ function checkRecipe(recipe: z.output<z.ZodObject<typeof recipeSchema.shape>>, c
   if (prefers && exam.preference === undefined) {
     reject(['exam'], 'has no preference items, but rpo, dpo and winners need them. Name some under exam.preference.')
   }
-  if (exam.shots > 0 && exam.past === undefined)
-    reject(['exam', 'shots'], 'worked examples come from exam.past, which is missing.')
   for (const [path, settings] of [
     [['corpus'], corpus],
     [['foundation', 'corpus'], recipe.foundation?.corpus],

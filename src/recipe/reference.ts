@@ -1,5 +1,4 @@
 // The recipe's reference and its commented example, both written from the schema.
-import { stringify } from 'yaml'
 import type { z } from 'zod'
 import { unwrap } from '../base/document.ts'
 import { recipeSchema } from './recipe.ts'
@@ -152,9 +151,10 @@ function elementOf(schema: z.ZodType): z.ZodType {
   return (unwrap(schema) as unknown as { element: z.ZodType }).element
 }
 
+/** A value as YAML on one line: words stand bare, other texts in quotes. */
 function inline(value: unknown): string {
-  if (value === '') return ''
-  return stringify(value, { collectionStyle: 'flow', flowCollectionPadding: false, lineWidth: 0 }).trim()
+  if (Array.isArray(value)) return `[${value.map(inline).join(', ')}]`
+  return typeof value === 'string' && /^[\w./*+-]*$/.test(value) ? value : JSON.stringify(value)
 }
 
 function code(value: unknown): string {
