@@ -1,0 +1,71 @@
+// Preference training: RPO, DPO or winners only, one round of one variant.
+import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Recipe, VariantName } from '../../recipe/recipe.ts'
+import { locateModel, type ModelSource, reads, readsModels } from '../models.ts'
+import { roundSuffix, type Stage } from '../stage.ts'
+import { jobSettings, modelPath, runTraining, trainingIdentity } from '../training.ts'
+import { pairFiles } from './pair.ts'
+
+export interface Preference {
+  variant: VariantName
+  loss: 'rpo' | 'dpo' | 'winners'
+  round: number
+  start: ModelSource
+  /** p_ref. */
+  reference: ModelSource
+  /** The stage that made the pairs. */
+  pair: Stage
+}
+
+const titles = { rpo: 'RPO', dpo: 'DPO', winners: 'Training on winners only' }
+
+export function preferStage(recipe: Recipe, preference: Preference): { stage: Stage; model: ModelSource } {
+  const { variant, loss, round, start, reference, pair } = preference
+  const { rounds, reference: referenceRule, beta, nllWeight, ...training } = recipe.prefer
+  const objective = {
+    loss,
+    ...(loss !== 'winners' && { beta }),
+    ...(loss === 'rpo' && { nllWeight }),
+    ...(round > 1 && { reference: referenceRule }),
+  }
+  const { probeQuestions, probeSnapshots } = recipe.report
+  const id = `prefer-${variant}${roundSuffix(round)}`
+  const stage: Stage = {
+    id,
+    kind: 'prefer',
+    title: `${titles[loss]} (${variant}${rounds > 1 ? `, round ${round}` : ''})`,
+    round,
+    ...reads(readsModels({ 'model.folder': start, reference }), {
+      dependencies: [
+        { stage: pair.id, path: pairFiles.training },
+        { stage: pair.id, path: pairFiles.heldOut },
+      ],
+    }),
+    settings: {
+      prefer: { ...objective, ...trainingIdentity(training) },
+      pair: { maxTokens: recipe.pair.maxTokens },
+      seed: recipe.seed,
+      ...(probeQuestions > 0 && { report: { probeSnapshots } }),
+    },
+    async *run(work) {
+      const pairs = join(work.runFolder, pair.id)
+      const heldOut = join(pairs, pairFiles.heldOut)
+      return yield* runTraining(work, recipe.prefer, {
+        ...jobSettings(recipe, recipe.prefer),
+        model: locateModel(start, work.runFolder),
+        objective: {
+          kind: 'preference',
+          loss,
+          beta,
+          alpha: loss === 'dpo' ? 0 : nllWeight,
+          reference: locateModel(reference, work.runFolder),
+        },
+        trainingFile: join(pairs, pairFiles.training),
+        evaluationFiles: (await stat(heldOut)).size > 0 ? { 'held-out': heldOut } : {},
+        batch: { pairs: training.pairsPerStep, maxTokens: recipe.pair.maxTokens },
+      })
+    },
+  }
+  return { stage, model: { name: variant, at: { stage: id, path: modelPath(recipe.prefer) } } }
+}

@@ -1,0 +1,73 @@
+// Sampling: the model explains the preference questions, many times each; every explanation is read and graded.
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { internal } from '../../base/errors.ts'
+import { loadJsonLines, writeJsonLines } from '../../base/files.ts'
+import { formatPercent } from '../../base/format.ts'
+import { printPrompt } from '../../exam/prompts.ts'
+import { stopStrings } from '../../exam/template.ts'
+import type { SampledExplanation } from '../../preference/records.ts'
+import { gradeSample } from '../../preference/samples.ts'
+import type { Recipe } from '../../recipe/recipe.ts'
+import { locateModel, type ModelSource, reads, readsModels } from '../models.ts'
+import { promptOptions, promptSettings, readsPrompts } from '../prompts.ts'
+import { partialName, sampleAll } from '../sampling.ts'
+import { roundSuffix, type Stage } from '../stage.ts'
+import { loadQuestions, readsExam } from './exam.ts'
+
+const samplesName = 'samples.jsonl'
+
+export function sampleStage(recipe: Recipe, model: ModelSource, round: number): Stage {
+  const { samples, temperature, topP, topK, maxTokens, sequences } = recipe.sample
+  const roundTemperature = temperature[Math.min(round, temperature.length) - 1] ?? internal('no temperature')
+  return {
+    id: `sample-${model.name}${roundSuffix(round)}`,
+    kind: 'sample',
+    title: `Explanations of ${model.name}${recipe.prefer.rounds > 1 ? `, round ${round}` : ''}`,
+    round,
+    ...reads(readsModels({ 'model.folder': model }), readsExam(recipe, 'preference'), readsPrompts(recipe)),
+    settings: {
+      sample: { samples, temperature: roundTemperature, topP, topK, maxTokens },
+      ...promptSettings(recipe),
+      seed: recipe.seed,
+    },
+    async *run(work) {
+      const items = await loadQuestions(recipe, work.runFolder, 'preference')
+      const options = await promptOptions(recipe, work.runFolder)
+      const requests = items.map((item) => ({
+        id: `${item.id}/${round}`,
+        prompt: printPrompt(item, 'explain', options),
+        samples,
+      }))
+      const settings = {
+        maxTokens,
+        temperature: roundTemperature,
+        topP,
+        topK,
+        stopTokens: [],
+        stopStrings: stopStrings(options.template, options.shots.length),
+        seed: recipe.seed,
+      }
+      const completions = yield* sampleAll(work, locateModel(model, work.runFolder), requests, settings, sequences)
+      const graded = items.flatMap((item, i) =>
+        (completions[i] ?? []).map((completion) => gradeSample(completion, item, round, options)),
+      )
+      await writeJsonLines(join(work.folder, samplesName), graded)
+      await rm(join(work.folder, partialName), { force: true })
+      const right = graded.filter(({ correct }) => correct).length / graded.length
+      return {
+        outputs: [samplesName],
+        summary: `${graded.length} explanations of ${items.length} questions, ${formatPercent(right)} right`,
+      }
+    },
+  }
+}
+
+/** The dependency of a stage that reads a sample stage's explanations. */
+export function readsSamples(sample: Stage): { dependencies: { stage: string; path: string }[] } {
+  return { dependencies: [{ stage: sample.id, path: samplesName }] }
+}
+
+export function loadSamples(runFolder: string, sample: Stage): Promise<SampledExplanation[]> {
+  return loadJsonLines(join(runFolder, sample.id, samplesName))
+}

@@ -1,0 +1,101 @@
+// What all training stages share: the job's settings, the events on their way to metrics.jsonl, the merged model.
+import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { RunEvent } from '../base/progress.ts'
+import type { Engine, TrainingJob } from '../engine/engine.ts'
+import { mergeAdapter } from '../formats/merge.ts'
+import type { Recipe } from '../recipe/recipe.ts'
+import { MetricsWriter, metricsName } from '../runs/metrics.ts'
+import type { StageOutcome, StageWork } from './stage.ts'
+
+/** The settings that both kinds of training have. */
+type TrainingSettings = Omit<Recipe['pretrain'], 'batchTokens'>
+
+/** Folders of a training stage. What is not the result may go once the stage is done (checkpoints, snapshots). */
+export const trainingFolder = 'training'
+const resultPath = 'training/result'
+const mergedPath = 'merged'
+export const snapshotsPath = 'training/snapshots'
+
+/** Where the model that comes out stands, below the stage's folder: whatever the method, a model folder. */
+export function modelPath(settings: TrainingSettings): string {
+  return settings.method === 'full' ? resultPath : mergedPath
+}
+
+/** The settings that decide what comes out: not how often checkpoints are saved. */
+export function trainingIdentity(settings: TrainingSettings): Record<string, unknown> {
+  const { checkpointEverySteps, keepCheckpoints, rank, alpha, modules, epochs, steps, ...rest } = settings
+  return {
+    ...rest,
+    ...(steps === undefined ? { epochs } : { steps }),
+    ...(rest.method === 'lora' && { rank, alpha, modules }),
+  }
+}
+
+/** The part of a job that stands in the recipe's training settings. */
+export function jobSettings(recipe: Recipe, settings: TrainingSettings) {
+  const { method, rank, alpha, modules, steps, epochs, adamBeta1, adamBeta2, adamEpsilon } = settings
+  return {
+    method: method === 'full' ? { kind: method } : { kind: method, rank, alpha, targetModules: modules },
+    ...(steps === undefined ? { epochs } : { steps }),
+    accumulate: settings.accumulate,
+    learningRate: settings.learningRate,
+    finalLearningRateShare: settings.finalLearningRateShare,
+    schedule: settings.schedule,
+    warmupSteps: settings.warmupSteps,
+    weightDecay: settings.weightDecay,
+    adamBeta1,
+    adamBeta2,
+    adamEpsilon,
+    clipNorm: settings.clipNorm,
+    evaluateEverySteps: settings.evaluateEverySteps,
+    checkpointEverySteps: settings.checkpointEverySteps,
+    keepCheckpoints: settings.keepCheckpoints,
+    keep: settings.keep,
+    seed: recipe.seed,
+    threads: recipe.threads,
+  } satisfies Partial<TrainingJob>
+}
+
+/** Runs a job (or goes on with it), and merges what LoRA learnt, so that the stage always leaves a model folder. */
+export async function* runTraining(
+  { stage, recipe, tools, folder, signal }: StageWork,
+  settings: TrainingSettings,
+  job: Omit<TrainingJob, 'outputFolder' | 'snapshotSteps'>,
+): AsyncGenerator<RunEvent, StageOutcome> {
+  const whole: TrainingJob = { ...job, outputFolder: join(folder, trainingFolder), snapshotSteps: [] }
+  if (recipe.report.probeQuestions > 0) {
+    whole.snapshotSteps = await snapshotSteps(tools.engine, whole, recipe.report.probeSnapshots)
+  }
+  const metrics = new MetricsWriter(join(folder, metricsName))
+  let loss = Number.NaN
+  let step = 0
+  try {
+    for await (const event of tools.engine.train(whole, signal)) {
+      await metrics.write(event)
+      if (event.type === 'step-end') {
+        loss = event.loss
+        step = event.step
+      }
+      yield { type: 'training', stage: stage.id, event }
+    }
+  } finally {
+    await metrics.close()
+  }
+  const summary = step === 0 ? 'trained' : `${step} steps, last loss ${loss.toFixed(3)}`
+  if (settings.method === 'full') return { outputs: [resultPath], summary }
+  const merged = join(folder, mergedPath)
+  const isMerged = await stat(merged).then(
+    () => true,
+    () => false,
+  )
+  if (!isMerged) await mergeAdapter(job.model.folder, join(folder, resultPath), merged)
+  return { outputs: [resultPath, mergedPath], summary }
+}
+
+/** Steps strictly between the first and the last, evenly spread, where weights are kept for the probes. */
+async function snapshotSteps(engine: Engine, job: TrainingJob, count: number): Promise<number[]> {
+  const steps = job.steps ?? (await engine.estimate(job)).steps ?? 0
+  const wanted = Array.from({ length: count - 2 }, (_, i) => Math.round(((i + 1) * steps) / (count - 1)))
+  return [...new Set(wanted)].filter((step) => step > 0 && step < steps)
+}
