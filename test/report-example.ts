@@ -25,11 +25,11 @@ interface VariantPlan {
 
 const VARIANTS: readonly VariantPlan[] = [
   { name: 'base', role: 'base', answer: 0.06, explain: 0.01, runOn: 0 },
-  { name: 'CPT', role: 'pretrained', answer: 0.83, explain: 0.44, runOn: 0 },
-  { name: 'CPT+RPO', role: 'rpo', answer: 0.83, explain: 0.88, runOn: 0 },
-  { name: 'CPT+DPO', role: 'dpo', answer: 0.77, explain: 0.57, runOn: 0.03 },
-  { name: 'CPT+winners', role: 'winners', answer: 0.84, explain: 0.89, runOn: 0 },
-  { name: 'RPO without CPT', role: 'rpo-without-pretraining', answer: 0.07, explain: 0.12, runOn: 0.01 },
+  { name: 'cpt', role: 'pretrained', answer: 0.83, explain: 0.44, runOn: 0 },
+  { name: 'cpt+rpo', role: 'rpo', answer: 0.83, explain: 0.88, runOn: 0 },
+  { name: 'cpt+dpo', role: 'dpo', answer: 0.77, explain: 0.57, runOn: 0.03 },
+  { name: 'cpt+winners', role: 'winners', answer: 0.84, explain: 0.89, runOn: 0 },
+  { name: 'rpo', role: 'rpo-without-pretraining', answer: 0.07, explain: 0.12, runOn: 0.01 },
 ]
 
 /** A whole run; `count` exam items. */
@@ -39,9 +39,16 @@ export function exampleInput(seed = 1, count = 252): ReportInput {
   const after = VARIANTS.map(({ name }) => name)
   const trained = after.filter((name) => name !== 'base')
   const preferences = [
-    { role: 'rpo', title: 'RPO', objective: 'rpo', variants: ['CPT+RPO'], rise: 3, fall: 9 },
-    { role: 'dpo', title: 'DPO', objective: 'dpo', variants: ['CPT+DPO'], rise: -8, fall: 30 },
-    { role: 'winners', title: 'winners only', objective: 'winners', variants: ['CPT+winners'], rise: 3.4, fall: -1 },
+    { role: 'rpo', title: 'RPO (cpt+rpo)', objective: 'rpo', variants: ['cpt+rpo'], rise: 3, fall: 9 },
+    { role: 'dpo', title: 'DPO (cpt+dpo)', objective: 'dpo', variants: ['cpt+dpo'], rise: -8, fall: 30 },
+    {
+      role: 'winners',
+      title: 'Training on winners only (cpt+winners)',
+      objective: 'winners',
+      variants: ['cpt+winners'],
+      rise: 3.4,
+      fall: -1,
+    },
   ] as const
   return {
     run: {
@@ -72,8 +79,8 @@ export function exampleInput(seed = 1, count = 252): ReportInput {
       { id: 'base', title: 'train the base', seconds: 52.2, variants: after },
       { id: 'corpus', title: 'prepare the texts', seconds: 1.3, variants: trained },
       { id: 'pretrain', title: 'continue pretraining', seconds: 37.1, variants: trained },
-      { id: 'sample-1', title: 'write explanations', seconds: 4.4, variants: ['CPT+RPO', 'CPT+DPO', 'CPT+winners'] },
-      { id: 'pair-1', title: 'make pairs', seconds: 0.2, variants: ['CPT+RPO', 'CPT+DPO', 'CPT+winners'] },
+      { id: 'sample-1', title: 'write explanations', seconds: 4.4, variants: ['cpt+rpo', 'cpt+dpo', 'cpt+winners'] },
+      { id: 'pair-1', title: 'make pairs', seconds: 0.2, variants: ['cpt+rpo', 'cpt+dpo', 'cpt+winners'] },
       ...preferences.map(({ role, title, variants }) => ({
         id: `prefer-${role}-1`,
         title: `train ${title}`,
@@ -85,20 +92,29 @@ export function exampleInput(seed = 1, count = 252): ReportInput {
     items,
     variants: VARIANTS.map((plan) => exampleVariant(random, plan, items)),
     trainings: [
-      lossTraining(random, 'base', 'base, from nothing', after, 1500, 7, 1.05),
-      lossTraining(random, 'pretrain', 'continued pretraining', trained, 1100, 2.4, 0.78),
+      lossTraining(random, 'base', 'Training of the base', after, 1500, 7, 1.05),
+      lossTraining(random, 'pretrain', 'Continued pretraining', trained, 1100, 2.4, 0.78),
       ...preferences.map((plan) => preferenceTraining(random, plan)),
     ],
     pairs: [
       {
         stage: 'pair-1',
-        title: 'Pairs from the CPT model',
+        title: 'Preference pairs of cpt',
         round: 1,
-        variants: ['CPT+RPO', 'CPT+DPO', 'CPT+winners'],
+        variants: ['cpt+rpo', 'cpt+dpo', 'cpt+winners'],
         questions: 210,
         samples: 1680,
         used: 340,
-        counts: { used: 340, 'every sample right': 31, 'duplicate pair': 12, 'over the length limit': 0 },
+        counts: {
+          right: 905,
+          wrong: 760,
+          unreadable: 15,
+          duplicates: 12,
+          overLong: 0,
+          questionsWithoutLoser: 31,
+          pairs: 358,
+          heldOutPairs: 18,
+        },
         verdicts: {},
         pairs: Array.from({ length: 340 }, (_, index) => ({
           id: `q${index >> 1}/1/${index & 1}`,

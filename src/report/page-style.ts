@@ -62,7 +62,7 @@ dl:not(.facts) dt { color: var(--muted); font-size: .8125rem; } dl:not(.facts) d
 
 .legend { display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; margin: 0 0 .75rem; padding: 0; list-style: none; font-size: .875rem; }
 .legend li { display: flex; align-items: center; gap: .5rem; } .legend svg { flex: none; overflow: visible; } .legend li:not(:has(svg)) { color: var(--muted); }
-figure { margin: 0; min-width: 0; } figcaption { font-size: .875rem; font-weight: 600; } figcaption small { margin-left: .35em; }
+figure { margin: 0; min-width: 0; } .charts figure { display: flex; flex-direction: column; justify-content: space-between; gap: .25rem; } figcaption { font-size: .875rem; font-weight: 600; } figcaption small { margin-left: .35em; }
 .charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 17rem), 1fr)); gap: 1.5rem 1.25rem; }
 .plot { display: block; width: 100%; max-width: 100%; height: auto; overflow: visible; background: none; }
 .plot text { white-space: pre; } .charts .plot { max-width: 30rem; } .charts.wider { grid-template-columns: repeat(auto-fill, minmax(min(100%, 22rem), 1fr)); }

@@ -16,12 +16,12 @@ export function pairsSection({ pairs }: ReportInput): Markup {
 function pairSet(set: ReportPairs): Markup {
   const shown = set.pairs.slice(0, MAX_SHOWN_PAIRS)
   const verdicts = Object.entries(set.verdicts)
-  return html`<h3>${set.title}, round ${set.round} <small>for ${set.variants.join(', ')}</small></h3>
+  return html`<h3>${set.title} <small>for ${set.variants.join(', ')}</small></h3>
 <table class="counts"><caption>${formatCount(set.questions)} questions, ${formatCount(set.samples)} samples, ${formatCount(set.used)} pairs used</caption>
 <thead><tr><th scope="col">What became of them</th><th scope="col">Count</th></tr></thead>
 <tbody>${Object.entries(set.counts).map(
     ([reason, count]) => html`
-<tr><th scope="row">${reason}</th><td>${formatCount(count)}</td></tr>`,
+<tr><th scope="row">${wordsOf(reason)}</th><td>${formatCount(count)}</td></tr>`,
   )}${verdicts.map(
     ([verdict, count]) => html`
 <tr><th scope="row">reviewers: ${verdict}</th><td>${formatCount(count ?? 0)}</td></tr>`,
@@ -29,6 +29,11 @@ function pairSet(set: ReportPairs): Markup {
 </tbody></table>
 ${verdicts.length === 0 && html`<p class="note">No reviewer’s verdicts.</p>`}
 ${shown.length > 0 && html`<details><summary>Pairs: ${shown.length === set.used ? `all ${set.used}` : `the first ${shown.length} of ${set.used}`}</summary>${pairCards(shown)}</details>`}`
+}
+
+/** questionsWithoutLoser -> 'questions without loser'. */
+function wordsOf(name: string): string {
+  return name.replace(/[a-z][A-Z]/g, (letters) => `${letters[0]} ${letters[1]!.toLowerCase()}`)
 }
 
 function pairCards(pairs: ReportPair[]): Markup {

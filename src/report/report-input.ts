@@ -71,9 +71,9 @@ export interface ReportVariant {
 /** One training stage and what its engine reported. */
 export interface ReportTraining {
   stage: string
+  /** With the round, where stages repeat. */
   title: string
   objective: 'next-token' | 'rpo' | 'dpo' | 'winners'
-  /** 1, 2, ... for stages that repeat. */
   round?: number
   /** Names of the variants that stand on it. */
   variants: string[]
@@ -98,7 +98,7 @@ export interface ReportPairs {
   samples: number
   /** Pairs that went into training. */
   used: number
-  /** What became of questions and candidate pairs, by reason: used, no loser, duplicate, too long, ... */
+  /** What became of questions, samples and pairs, by reason; names in camel case are printed as words. */
   counts: Record<string, number>
   /** Verdicts of reviewers by kind; empty when nobody reviewed. */
   verdicts: Partial<Record<Verdict['verdict'], number>>

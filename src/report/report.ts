@@ -1,5 +1,6 @@
 // The report of a run: one set of numbers, printed as a page, as JSON and as Markdown.
 import { summariseTraining, type TrainingSummary } from './curves.ts'
+import { withDisplayNames } from './display-names.ts'
 import { describeFinding, describeLimits } from './finding.ts'
 import { printMarkdown } from './markdown.ts'
 import { printPage } from './page.ts'
@@ -33,11 +34,12 @@ export interface ReportNumbers {
 export function buildReport(input: ReportInput): Report {
   const exam = summariseExam(input)
   const trainings = input.trainings.map(summariseTraining)
-  const finding = describeFinding(exam)
-  const limits = describeLimits(input, exam)
-  const content = { finding, limits, exam, trainings }
+  const shown = withDisplayNames({ input, exam, trainings })
+  const finding = describeFinding(shown.exam)
+  const limits = describeLimits(input, shown.exam)
+  const content = { finding, limits, exam: shown.exam, trainings: shown.trainings }
   return {
-    html: printPage(input, content),
+    html: printPage(shown.input, content),
     json: {
       run: input.run,
       finding,
@@ -48,6 +50,6 @@ export function buildReport(input: ReportInput): Report {
       stages: input.stages,
       recipe: input.recipe,
     },
-    markdown: printMarkdown(input, content),
+    markdown: printMarkdown(shown.input, content),
   }
 }

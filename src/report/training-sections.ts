@@ -23,12 +23,12 @@ export function learningSection(input: ReportInput, summaries: TrainingSummary[]
 <ul class="legend">${sets.map((name) => html`<li>${swatch(styles.get(name)!)}${name}</li>`)}</ul>
 <div class="charts">${input.trainings.map((training) => {
     const curves = lossCurves(training)
-    return html`<figure><figcaption>${trainingTitle(training)}</figcaption>
+    return html`<figure><figcaption>${training.title}</figcaption>
 ${
   curves.length === 0
     ? html`<p class="empty">No step was recorded.</p>`
     : drawCurves({
-        label: `Loss of ${trainingTitle(training)} over its steps`,
+        label: `Loss of ${training.title} over its steps`,
         yLabel: 'loss',
         series: curves.map(({ name, points }) => ({ points, style: styles.get(name)! })),
       })
@@ -44,10 +44,6 @@ function styleOfSet(name: string, sets: string[]): SeriesStyle {
   return HELD_OUT_STYLES[others.indexOf(name) % HELD_OUT_STYLES.length]!
 }
 
-function trainingTitle({ title, round }: { title: string; round?: number }): string {
-  return round === undefined || round === 1 ? title : `${title}, round ${round}`
-}
-
 function swatch({ color, dash, dots, faint }: SeriesStyle): Markup {
   return html`<svg width="26" height="12" aria-hidden="true"><path d="M0,6H26" stroke="${color}" stroke-width="${faint ? 1.25 : 2}"${dash ? html` stroke-dasharray="${dash}"` : ''}/>${dots && html`<circle cx="13" cy="6" r="3" fill="${color}"/>`}</svg>`
 }
@@ -57,7 +53,7 @@ function lossTable(summaries: TrainingSummary[]): Markup {
 <thead><tr><th scope="col">Stage</th><th scope="col" class="words">Loss on</th><th scope="col">Before</th><th scope="col">After</th></tr></thead>
 ${summaries.map((summary) =>
   changeRows(
-    html`${trainingTitle(summary)}<small>${formatCount(summary.steps)} steps<span class="more">, ${formatCount(summary.tokens)} tokens</span></small>`,
+    html`${summary.title}<small>${formatCount(summary.steps)} steps<span class="more">, ${formatCount(summary.tokens)} tokens</span></small>`,
     [
       ['training', summary.trainingLoss, 3],
       ...Object.entries(summary.evaluationLoss).map(([set, loss]): Change => [set, loss, 3]),
@@ -124,9 +120,9 @@ function preferenceRow({ title, baseline, series }: PreferenceRow, trainings: Re
   const values = [...points.map(({ value }) => value), ...(baseline === undefined ? [] : [baseline])]
   return html`<h3>${title}</h3>
 <div class="charts">${drawn.map(
-    (one) => html`<figure><figcaption>${trainingTitle(one.training)}</figcaption>
+    (one) => html`<figure><figcaption>${one.training.title}</figcaption>
 ${drawCurves({
-  label: `${title}: ${trainingTitle(one.training)}`,
+  label: `${title}: ${one.training.title}`,
   yLabel: '',
   series: one.series,
   xDomain: [0, Math.max(...steps)],
@@ -165,7 +161,7 @@ function preferenceTable(summaries: TrainingSummary[]): Markup {
 ${summaries.map((summary) => {
   const { preference } = summary
   if (preference === undefined) return false
-  return changeRows(html`${trainingTitle(summary)}<small>${preference.set}</small>`, [
+  return changeRows(html`${summary.title}<small>${preference.set}</small>`, [
     ['log-probability of chosen', preference.chosenLogProbability, 1],
     ['log-probability of rejected', preference.rejectedLogProbability, 1],
     ['margin', preference.margin, 2],
@@ -178,7 +174,7 @@ ${summaries.map((summary) => {
 
 export function probesSection({ probes, trainings }: ReportInput): Markup {
   if (probes.length === 0) return html`<p class="empty">No fixed questions were followed through training.</p>`
-  const titles = new Map(trainings.map((training) => [training.stage, trainingTitle(training)]))
+  const titles = new Map(trainings.map((training) => [training.stage, training.title]))
   const byQuestion = groupBy(probes, ({ question }) => question)
   return html`${[...byQuestion].map(
     ([question, ofQuestion], index) => html`<details${index === 0 ? html` open` : ''}><summary>${question}</summary>
