@@ -1,0 +1,80 @@
+// Preference groups: trees share prompts and responses, stay within their limit, and lose no pair.
+import { describe, expect, it } from 'vitest'
+import { rowLength } from './batch.ts'
+import { checkPairs, divideTrees, growTrees, orderPairs, type Pair } from './preference-groups.ts'
+
+const pair = (id: string, question: number, chosen: number[], rejected: number[]): Pair => ({
+  id,
+  question: `q${question}`,
+  promptTokens: [question, question, question],
+  chosenTokens: chosen,
+  rejectedTokens: rejected,
+})
+const pairs = [
+  pair('a', 1, [10, 11], [12]),
+  pair('b', 1, [10, 11], [13, 14, 15]),
+  pair('c', 2, [10], [12]),
+  pair('d', 1, [12], [10, 11]),
+]
+
+describe('preference groups', () => {
+  it('computes a prompt once and an equal response once', () => {
+    const [first, second] = growTrees(pairs, 100)
+    expect(first!.row.segments.map(({ tokens, firstPosition, parent }) => [tokens, firstPosition, parent])).toEqual([
+      [[1, 1, 1], 0, undefined],
+      [[10], 3, 0],
+      [[13, 14], 3, 0],
+    ])
+    expect(first!.row.predictions).toEqual([
+      { place: 2, target: 10 },
+      { place: 3, target: 11 },
+      { place: 2, target: 12 },
+      { place: 2, target: 13 },
+      { place: 4, target: 14 },
+      { place: 5, target: 15 },
+    ])
+    expect(first!.pairs.map(({ pair, chosen, rejected }) => [pair.id, chosen, rejected])).toEqual([
+      ['a', 0, 1],
+      ['b', 0, 2],
+      ['d', 1, 0],
+    ])
+    expect(second!.pairs.map(({ pair }) => pair.id)).toEqual(['c'])
+  })
+
+  it('begins a new tree at the limit, and lets a single pair exceed it', () => {
+    const trees = growTrees(pairs, 4)
+    expect(trees.flatMap((tree) => tree.pairs.map(({ pair }) => pair.id)).sort()).toEqual(['a', 'b', 'c', 'd'])
+    expect(trees.map(({ row }) => rowLength(row))).toEqual([4, 6, 3, 4])
+  })
+
+  it('divides trees by tokens and by parts, losing none', () => {
+    const trees = growTrees(pairs, 4)
+    for (const [maxTokens, parts, counts] of [
+      [1000, 1, [4]],
+      [1000, 2, [2, 2]],
+      [12, 1, [2, 2]],
+      [1, 1, [1, 1, 1, 1]],
+    ] as const) {
+      const batches = divideTrees(trees, maxTokens, parts)
+      expect(batches.map((batch) => batch.length)).toEqual(counts)
+      expect(new Set(batches.flat())).toEqual(new Set(trees))
+    }
+  })
+
+  it('orders by seed and epoch, the pairs of a question together', () => {
+    const many = Array.from({ length: 20 }, (_, i) => pair(`${i}`, i % 10, [1], [2]))
+    const order = (seed: number, epoch: number) => orderPairs(many, seed, epoch).map(({ id }) => id)
+    expect(order(1, 0)).toEqual(order(1, 0))
+    expect(order(1, 0)).not.toEqual(order(1, 1))
+    const questions = orderPairs(many, 1, 0).map(({ question }) => question)
+    for (let i = 0; i < 20; i += 2) expect(questions[i]).toBe(questions[i + 1])
+  })
+
+  it.each<[string, Pair[], RegExp]>([
+    ['no pairs', [], /f.jsonl: holds no preference pairs/],
+    ['an empty response', [pair('a', 1, [], [1])], /pair a has no chosenTokens/],
+    ['a token beyond the vocabulary', [pair('a', 1, [1], [99])], /pair a has the token 99 in rejectedTokens/],
+  ])('refuses %s', (_name, rows, message) => {
+    expect(() => checkPairs('f.jsonl', rows, 50)).toThrow(message)
+  })
+})
