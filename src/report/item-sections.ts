@@ -1,7 +1,7 @@
 // The report's sections on single questions: the four cells right/wrong, each opening both outputs, and the prompts.
 import type { GradedAnswer, Way } from '../exam/records.ts'
 import { WAY_NAMES } from './exam-sections.ts'
-import { anchor, breakable, html, type Markup } from './markup.ts'
+import { anchor, breakable, html, languageOf, type Markup } from './markup.ts'
 import { rate } from './numbers.ts'
 import { type FramedPrompts, framePrompts } from './prompt-frames.ts'
 import type { ReportInput, ReportItem, ReportVariant } from './report-input.ts'
@@ -46,11 +46,11 @@ ${inside.length === 0 && html`<p class="empty">No question.</p>`}${inside.map((b
 function card([answering, explaining]: [GradedAnswer, GradedAnswer], items: Map<string, ReportItem>): Markup {
   const item = items.get(answering.id)
   return html`
-<article class="card"><p class="head"><a href="#${anchor('item', answering.id)}">${answering.id}</a>${item?.kind !== undefined && html` <small>${item.kind}</small>`}</p>${item && html`<p class="text">${item.question}</p><p class="gold">Right: ${goldText(item)}</p>`}<div class="both">${outputOf(answering)}${outputOf(explaining)}</div></article>`
+<article class="card"><p class="head"><a href="#${anchor('item', answering.id)}">${answering.id}</a>${item?.kind !== undefined && html` <small>${item.kind}</small>`}</p>${item && html`<p class="text"${languageOf(item.question)}>${item.question}</p><p class="gold">Right: ${goldText(item)}</p>`}<div class="both">${outputOf(answering)}${outputOf(explaining)}</div></article>`
 }
 
 function outputOf(answer: GradedAnswer): Markup {
-  return html`<div><p class="head"><span class="key ${answer.way}"></span>${WAY_NAMES[answer.way]} <b class="${answer.correct ? 'right' : 'wrong'}">${answer.correct ? '✓ right' : '✗ wrong'}</b>${answer.class !== 'answered' && html` <span class="badge">${answer.class}</span>`}</p><p class="text output">${markedOutput(answer)}</p><p class="reason">${answer.reason}</p></div>`
+  return html`<div><p class="head"><span class="key ${answer.way}"></span>${WAY_NAMES[answer.way]} <b class="${answer.correct ? 'right' : 'wrong'}">${answer.correct ? '✓ right' : '✗ wrong'}</b>${answer.class !== 'answered' && html` <span class="badge">${answer.class}</span>`}</p><p class="text output"${languageOf(answer.output)}>${markedOutput(answer)}</p><p class="reason">${answer.reason}</p></div>`
 }
 
 /** The output with the place where its answer was read marked. */
@@ -86,7 +86,7 @@ ${items.map((item) => itemCard(item, framed))}</details>`
 function frameText(way: Way, { opening, closing, middles }: FramedPrompts): Markup | false {
   if (middles.size === 0 || (opening === '' && closing === '')) return false
   return html`<p>Every prompt for ${WAY_NAMES[way]}; the mark stands for the question’s own part below:</p>
-<pre class="prompt text">${opening}<mark>question</mark>${closing}</pre>`
+<pre class="prompt text"${languageOf(opening + closing)}>${opening}<mark>question</mark>${closing}</pre>`
 }
 
 function itemCard(item: ReportItem, framed: Record<Way, FramedPrompts>): Markup {
@@ -98,10 +98,10 @@ function itemCard(item: ReportItem, framed: Record<Way, FramedPrompts>): Markup 
   return html`
 <article class="card" id="${anchor('item', item.id)}"><p class="head"><b>${item.id}</b>${item.kind !== undefined && html` <small>${item.kind}</small>`}</p>${
     shown.length === 0
-      ? html`<p class="text">${item.question}</p><p class="text">${item.options.map((option, index) => `${String.fromCharCode(97 + index)} ${option}`).join('\n')}</p>`
+      ? html`<p class="text"${languageOf(item.question)}>${item.question}</p><p class="text">${item.options.map((option, index) => `${String.fromCharCode(97 + index)} ${option}`).join('\n')}</p>`
       : shown.map(
           ({ way, text }) =>
-            html`${way !== undefined && html`<p class="head">${WAY_NAMES[way]}</p>`}<pre class="prompt text">${text}</pre>`,
+            html`${way !== undefined && html`<p class="head">${WAY_NAMES[way]}</p>`}<pre class="prompt text"${languageOf(text ?? '')}>${text}</pre>`,
         )
   }<p class="gold">Right: ${goldText(item)}</p></article>`
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { anchor, breakable, escapeText, html, Markup } from './markup.ts'
+import { anchor, breakable, escapeText, html, languageOf, Markup } from './markup.ts'
 
 describe('html', () => {
   it('escapes text, keeps markup, joins lists, leaves out what is not there', () => {
@@ -25,6 +25,18 @@ describe('anchor', () => {
     const ids = names.map((name) => anchor('cell', name))
     expect(new Set(ids).size).toBe(names.length)
     for (const id of ids) expect(id).toMatch(/^[A-Za-z0-9_-]+$/)
+  })
+})
+
+describe('languageOf', () => {
+  it.each([
+    ['答えはアである', ' lang="ja"'],
+    ['カタカナ', ' lang="ja"'],
+    ['an answer', undefined],
+    ['漢字', undefined],
+    ['', undefined],
+  ])('%s', (text, expected) => {
+    expect(languageOf(text) || undefined).toEqual(expected === undefined ? undefined : new Markup(expected))
   })
 })
 

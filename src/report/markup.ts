@@ -43,6 +43,11 @@ const CONTROLS = new RegExp(
   'g',
 )
 
+/** The language attribute of a text that shows its language by its script: kana are Japanese. Voices and glyphs follow it. */
+export function languageOf(text: string): Markup | false {
+  return /[\u3041-\u30ff]/.test(text) && new Markup(' lang="ja"')
+}
+
 /** Longest run of characters that a narrow table cell can hold. */
 const MAX_RUN = 10
 

@@ -1,6 +1,6 @@
 // The report's sections of record: preference pairs, settings, sources, versions, hosts, time, and what is not shown.
 import { formatCount, formatDuration } from '../base/format.ts'
-import { html, type Markup } from './markup.ts'
+import { html, languageOf, type Markup } from './markup.ts'
 import { MISSING, rate } from './numbers.ts'
 import { framePrompts } from './prompt-frames.ts'
 import type { ReportInput, ReportPair, ReportPairs, ReportSource } from './report-input.ts'
@@ -41,13 +41,13 @@ function pairCards(pairs: ReportPair[]): Markup {
   return html`${
     opening !== '' &&
     html`<p>Every prompt opens with this:</p>
-<pre class="prompt text">${opening}</pre>`
+<pre class="prompt text"${languageOf(opening)}>${opening}</pre>`
   }${pairs.map((pair) => pairCard(pair, middles.get(pair.id)!))}`
 }
 
 function pairCard(pair: ReportPair, prompt: string): Markup {
   return html`
-<article class="card"><p class="head"><b>${pair.id}</b>${pair.verdict !== undefined && html` <span class="badge">${pair.verdict}</span>`}</p><pre class="prompt text">${prompt}</pre><div class="both"><div><p class="head"><span class="key chosen"></span>chosen <small>${pair.chosenFrom}</small></p><p class="text output">${pair.chosen}</p></div><div><p class="head"><span class="key rejected"></span>rejected <small>${pair.rejectedReason}</small></p><p class="text output">${pair.rejected}</p></div></div></article>`
+<article class="card"><p class="head"><b>${pair.id}</b>${pair.verdict !== undefined && html` <span class="badge">${pair.verdict}</span>`}</p><pre class="prompt text"${languageOf(prompt)}>${prompt}</pre><div class="both"><div><p class="head"><span class="key chosen"></span>chosen <small>${pair.chosenFrom}</small></p><p class="text output"${languageOf(pair.chosen)}>${pair.chosen}</p></div><div><p class="head"><span class="key rejected"></span>rejected <small>${pair.rejectedReason}</small></p><p class="text output"${languageOf(pair.rejected)}>${pair.rejected}</p></div></div></article>`
 }
 
 export function recordSection({ run, recipe, stages }: ReportInput): Markup {

@@ -3,7 +3,7 @@ import { formatCount } from '../base/format.ts'
 import { drawCurves, type Series, type SeriesStyle } from './charts.ts'
 import { type BeforeAfter, type Curve, lossCurves, preferenceCurves, type TrainingSummary } from './curves.ts'
 import { groupBy } from './grouping.ts'
-import { html, type Markup } from './markup.ts'
+import { html, languageOf, type Markup } from './markup.ts'
 import { decimals } from './numbers.ts'
 import type { ReportInput, ReportProbe, ReportTraining } from './report-input.ts'
 
@@ -178,14 +178,14 @@ export function probesSection({ probes, trainings }: ReportInput): Markup {
   const byQuestion = groupBy(probes, ({ question }) => question)
   return html`${[...byQuestion].map(
     ([question, ofQuestion], index) => html`<details${index === 0 ? html` open` : ''}><summary>${question}</summary>
-<pre class="prompt text">${ofQuestion[0]!.prompt}</pre>
+<pre class="prompt text"${languageOf(ofQuestion[0]!.prompt)}>${ofQuestion[0]!.prompt}</pre>
 <table class="probes"><caption>What is written after so many steps of each stage</caption>
 <thead><tr><th scope="col">Step</th><th scope="col">Text</th></tr></thead>
 ${[...groupBy(ofQuestion, ({ stage }) => stage)].map(
   ([stage, ofStage]) =>
     html`<tbody><tr><th scope="colgroup" colspan="2" class="group">${titles.get(stage) ?? stage}</th></tr>${ofStage.map(
       ({ step, text }) => html`
-<tr><th scope="row">${formatCount(step)}</th><td class="text">${text === '' ? html`<i>nothing</i>` : text}</td></tr>`,
+<tr><th scope="row">${formatCount(step)}</th><td class="text"${languageOf(text)}>${text === '' ? html`<i>nothing</i>` : text}</td></tr>`,
     )}</tbody>`,
 )}</table></details>`,
   )}`
