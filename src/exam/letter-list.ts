@@ -17,7 +17,7 @@ export interface LetterList {
   letters: string[]
   start: number
   end: number
-  /** A line break, a space or nothing else stands after it, or options' own texts were part of it. */
+  /** An option's own text was part of it, so that nothing else can be meant. */
   named: boolean
 }
 

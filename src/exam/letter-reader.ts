@@ -2,6 +2,7 @@
 // its kind: an explicit answer (「答え：c」), a conclusion (「…なのでD」), and judgements option by option (「c 正しい」).
 import { type LetterList, letterListAt, type OptionTexts, optionTexts } from './letter-list.ts'
 import { findMarkers, skipLink } from './marker.ts'
+import { letterOf } from './prompts.ts'
 import type { Finding, ReadingTask } from './reading.ts'
 
 interface Statement {
@@ -62,11 +63,11 @@ const CHOSEN =
 
 /** After letters: what denies them. */
 const DENIED =
-  /^[」』)"'*`\]]{0,3}\s?(?:(?:が|は|も)?\s?(?:正解|正しい?|答え|適切)?(?:では|じゃ|で|く)な[いく]|(?:は|が|も)?[:\s]{0,2}(?:誤り|誤って|間違|不正解|不適切|違[うい]|除外|否定)|\s?is (?:not|in?correct|wrong|false)\b|\s?isn't\b)/
+  /^[」』)"'*`\]]{0,3}[ \t]?(?:(?:が|は|も)?[ \t]?(?:正解|正しい?|答え|適切)?(?:では|じゃ|で|く)な[いく]|(?:は|が|も)?[: \t]{0,2}(?:誤り|誤って|間違|不正解|不適切|違[うい]|除外|否定)|\s?is (?:not|in?correct|wrong|false)\b|\s?isn't\b)/
 
 /** After letters: what ends a statement, or goes on in a way that leaves it one. */
 const ENDED =
-  /^[」』)"'*`\]}$]{0,4}(?:\s{0,2}$|\s{0,3}\n|\s{0,2}[。、,.．;:)(（!?！？|<\]}」]|\s?(?:です|である|であり|であろう|だ(?:と|ろう|。|$)|で(?:しょう|正|よい|良い|合|\s|$)|と(?:考|判断|な|思|する|言|い|推|$|\s)|を(?:選|疑|考|第|行)|が(?:正|最|適|妥当|答|選|該当|考|疑)|に(?:なる|なり|該当|相当|当た)|のみ|のみ|だけ|番|から(?:$|[。、\s])|になる|となる))/
+  /^[」』)"'*`\]}$]{0,4}(?:\s{0,2}$|\s{0,3}\n|\s{0,2}[。、,.．;:)(（!?！？|<\]}」]|\s?(?:です|である|であり|であろう|だ(?:と|ろう|。|$)|で(?:しょう|正|よい|良い|合|\s|$)|と(?:考|判断|な|思|する|言|い|推|$|\s)|を(?:選|疑|考|第|行)|が(?:正|最|適|妥当|答|選|該当|考|疑)|に(?:なる|なり|該当|相当|当た)|のみ|だけ|番|から(?:$|[。、\s])|になる|となる))/
 
 /** After letters and a blank: other words that may follow an answer. */
 const GOES_ON =
@@ -91,7 +92,7 @@ function affirmedAt(text: string, from: number, options: OptionTexts, denials = 
 }
 
 /** A line that begins with a letter of its own: an option printed again, or a judgement of one. */
-const LETTER_LINE = /^[ \t*#-]{0,4}([A-Ha-h])(?=[ \t:.)、,]|$)/gm
+const LETTER_LINE = /^[ \t*#-]{0,4}([A-Ja-j])(?=[ \t:.)、,]|$)/gm
 
 /** Where the letters stand that are printed as a list: the letter line before has the letter before, or the next the next. */
 function restatedOptions(text: string): Set<number> {
@@ -103,7 +104,8 @@ function restatedOptions(text: string): Set<number> {
   return new Set(inList.map(({ at }) => at))
 }
 
-const FREE = /(?<![A-Za-z0-9_\-\\ァ-ヶー一-龯])[A-Ha-h](?![A-Za-z0-9_-])/g
+/** A letter that stands free: not in a word, nor after katakana or kanji (「ビタミンC」, 「第c」), 「選択肢c」 apart. */
+const FREE = /(?<![A-Za-z0-9_\-\\ァ-ヶー])(?<!(?<!選択)[一-龯])[A-Ja-j](?![A-Za-z0-9_-])/g
 
 /** Lists of letters that stand free in running text. */
 function freeLists(text: string, options: OptionTexts): LetterList[] {
@@ -144,7 +146,7 @@ function conclusion(text: string, options: OptionTexts, wrongAsked: boolean): St
 }
 
 const JUDGED =
-  /(?:^|[\s。、,・;)])([A-Ha-h](?:\s?[、,・~〜と-]\s?[A-Ha-h]){0,5})\s?[:.)]?\s{0,2}(?:は|が)?(正しくない|適切(?:では|で)ない|正しい|正解|適切|合致|妥当|○|〇|誤り|誤って|不適切|×)/gm
+  /(?:^|[\s。、,・;)])([A-Ja-j](?:\s?[、,・~〜と-]\s?[A-Ja-j]){0,5})\s?[:.)]?\s{0,2}(?:は|が)?(正しくない|適切(?:では|で)ない|正しい|正解|適切|合致|妥当|○|〇|誤り|誤って|不適切|×)/gm
 
 /**
  * The options judged right one by one (judged wrong, where the question asks for what is wrong), when they are as many as
@@ -158,7 +160,8 @@ function judgements(text: string, options: OptionTexts, wrongAsked: boolean): St
     for (const letter of lettersIn(match[1]!)) verdict.set(letter, match.index)
   }
   const [asked, others] = wrongAsked ? [wrong, right] : [right, wrong]
-  const letters = [...asked.keys()].filter((letter) => !others.has(letter)).sort()
+  const last = letterOf(options.count - 1)
+  const letters = [...asked.keys()].filter((letter) => letter <= last && !others.has(letter)).sort()
   if (!options.asked.has(letters.length)) return undefined
   const at = Math.min(...letters.map((letter) => asked.get(letter)!))
   const start = at + /^[\s。、,・;)]?/.exec(text.slice(at, at + 1))![0].length
@@ -167,7 +170,7 @@ function judgements(text: string, options: OptionTexts, wrongAsked: boolean): St
 
 /** 「b~d」 is b, c and d; 「b、d」 is b and d. */
 function lettersIn(list: string): string[] {
-  const letters = [...list.toLowerCase().matchAll(/[a-h]/g)].map(([letter]) => letter)
+  const letters = [...list.toLowerCase().matchAll(/[a-j]/g)].map(([letter]) => letter)
   if (letters.length !== 2 || !/[~〜-]/.test(list)) return letters
   const [first, last] = letters.map((letter) => letter.charCodeAt(0)) as [number, number]
   return Array.from({ length: Math.max(0, last - first + 1) }, (_, i) => String.fromCharCode(first + i))
@@ -175,7 +178,7 @@ function lettersIn(list: string): string[] {
 
 /** Whether the question asks for the wrong one: 「誤っているのはどれか」. */
 function asksForWrong(question: string): boolean {
-  return /(?:誤って|誤り|正しくない|適切(?:では|で)ない|不適切)[^。]{0,12}$/.test(
-    question.trimEnd().replace(/(?:どれか|選べ)?。?(?:[2-9２-９]つ選べ。?)?$/, ''),
-  )
+  const asked = question.normalize('NFKC').trimEnd().slice(-60)
+  const withoutCount = asked.replace(/(?:どれか)?。?(?:[2-9]つ選べ。?)?$/, '')
+  return /(?:誤って|誤り|正しくない|適切(?:では|で)ない|不適切)[^。]{0,12}$/.test(withoutCount)
 }

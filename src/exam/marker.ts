@@ -9,7 +9,7 @@ const LATEX_BOX = /\\boxed\s{0,2}\{/g
 
 /** Between marker and answer: particles, punctuation, Markdown, LaTeX, quotes, opening brackets, a line break. */
 const LINK =
-  /(?:[\s\u2060*_`"'」』】\]):=,、#|>-]|は|が|として(?:は|最も適切なのは)?|選択肢|番号|キー|(?:is|are|would be|should be|will be|option|choice|the correct|the)\b|\\(?:boxed|text|mathrm|mathbf|textbf)\b|[「『【[({$\\]|⇒|→|-|最も適切なのは|約|およそ|≒){0,24}/y
+  /(?:[\s\u2060*_`"'」』】\]):=,、#|>-]|は|が|として(?:は|最も適切なのは)?|選択肢|番号|キー|(?:is|are|would be|should be|will be|option|choice|the correct|the)\b|\\(?:boxed|text|mathrm|mathbf|textbf)\b|[「『【[({$\\]|⇒|→|最も適切なのは|約|およそ|≒){0,24}/y
 
 /** In place of an answer: the prompt's own placeholder. */
 const PLACEHOLDER = new RegExp(
@@ -40,7 +40,7 @@ export function findMarkers(text: string, cue: string): Marker[] {
   for (const pattern of [WORD, LATEX_BOX]) {
     for (const match of text.matchAll(pattern)) starts.set(match.index, match.index + match[0].length)
   }
-  for (let at = text.indexOf(cue); cue !== '' && at >= 0; at = text.indexOf(cue, at + cue.length)) {
+  for (let at = text.indexOf(cue); at >= 0; at = text.indexOf(cue, at + cue.length)) {
     starts.set(at, at + cue.length)
   }
   return [...starts].sort(([a], [b]) => a - b).map(([start, end]) => ({ start, ...skipLink(text, end) }))

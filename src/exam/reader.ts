@@ -29,7 +29,7 @@ export function readAnswer(output: string, item: ExamItem, options: ReadOptions)
     item,
     text: normal.slice(segment.start, segment.end),
     way: options.way,
-    cue: options.answerCue.normalize('NFKC'),
+    cue: options.answerCue.normalize('NFKC').trim(),
     cut: atLimit && !wentOn,
   }
   const found = readerFor(item, options.form)(task)

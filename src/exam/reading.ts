@@ -7,7 +7,7 @@ export interface ReadingTask {
   /** The first segment in NFKC. */
   text: string
   way: Way
-  /** The answer cue in NFKC. */
+  /** The answer cue in NFKC, without blanks around it; never empty. */
   cue: string
   /** Cut at the limit inside the first segment: only an explicit answer counts, what an explanation leads to does not. */
   cut: boolean

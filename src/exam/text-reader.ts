@@ -4,12 +4,12 @@ import type { Finding, ReadingTask } from './reading.ts'
 
 /** Finds the option whose text stands alone after the last answer cue (or at the start, when answering at once). */
 export function readOptionText({ item, text, way, cue }: ReadingTask): Finding {
-  const at = text.lastIndexOf(cue.trim())
-  if (at < 0 && way === 'explain') return { answer: null, placeholder: false, reason: `no ${cue.trim()} in the output` }
-  const from = at < 0 ? 0 : at + cue.trim().length
+  const at = text.lastIndexOf(cue)
+  if (at < 0 && way === 'explain') return { answer: null, placeholder: false, reason: `no ${cue} in the output` }
+  const from = at < 0 ? 0 : at + cue.length
   const start = from + (/^\s*/.exec(text.slice(from))?.[0].length ?? 0)
   const line = (/^[^\n]*/.exec(text.slice(start))?.[0] ?? '').trimEnd().replace(/。$/, '')
-  const where = at < 0 ? 'at the start' : `after ${cue.trim()}`
+  const where = at < 0 ? 'at the start' : `after ${cue}`
   const letters = optionsIn(line, item.options)
   if (letters === undefined) {
     return { answer: null, placeholder: false, reason: `${where} stands 「${line.slice(0, 40)}」, which is no option` }

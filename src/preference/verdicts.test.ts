@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
@@ -108,4 +108,10 @@ test.each([
     name: 'UserError',
     message: expect.stringContaining(`${path}${message}`),
   })
+})
+
+test('the examples of docs/formats.md', async () => {
+  const document = await readFile(join(import.meta.dirname, '../../docs/formats.md'), 'utf8')
+  await writeFile(path, /## Verdicts[^`]*```jsonl\n([^`]*)```/.exec(document)![1]!)
+  expect((await loadVerdicts(path)).map((one) => one.verdict)).toEqual(['accept', 'edit'])
 })
