@@ -1,9 +1,10 @@
 // Files: atomic writes, hashes, JSON Lines. What is complete on disk was renamed into place last.
 import { createHash, randomBytes } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises'
+import { mkdir, open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { createInterface } from 'node:readline'
+import { pipeline } from 'node:stream'
+import { createGunzip } from 'node:zlib'
 import { hasCode, messageOf, UserError } from './errors.ts'
 
 /** Writes a file whole or not at all: to a neighbour first, synced, then renamed. A full disk is a UserError. */
@@ -56,15 +57,11 @@ export async function readJson(path: string): Promise<unknown> {
   }
 }
 
-/** Reads a text file as strict UTF-8 (a byte-order mark is dropped); missing, unreadable or badly encoded is a UserError. */
+/** Reads a text file, gzip where its name ends in .gz, as strict UTF-8 (a byte-order mark is dropped); missing, unreadable or badly encoded is a UserError. */
 export async function readText(path: string): Promise<string> {
-  let bytes: Uint8Array
-  try {
-    bytes = await readFile(path)
-  } catch (error) {
-    throw readError(path, error)
-  }
-  return decodeUtf8(bytes, path)
+  const chunks: Buffer[] = []
+  for await (const chunk of readChunks(path)) chunks.push(chunk)
+  return decodeUtf8(Buffer.concat(chunks), path)
 }
 
 /** Decodes strict UTF-8; the UserError names the line of the first bad byte. */
@@ -111,42 +108,59 @@ export function writeJsonLines(path: string, records: Iterable<unknown>): Promis
   return writeFileAtomic(path, lines.length === 0 ? '' : `${lines.join('\n')}\n`)
 }
 
-/** Reads JSON Lines one record at a time, blank lines skipped; a broken line is a UserError naming file and line. */
+/** Reads JSON Lines (gzip where the name ends in .gz) one record at a time, blank lines skipped; a broken line is a UserError naming file and line. */
 export async function* readJsonLines(path: string): AsyncGenerator<{ value: unknown; line: number }> {
-  const stream = createReadStream(path)
   const decoder = new TextDecoder('utf-8', { fatal: true })
   let line = 0
-  try {
-    for await (const text of createInterface({
-      input: stream.setEncoding('latin1'),
-      crlfDelay: Number.POSITIVE_INFINITY,
-    })) {
-      line++
-      if (text.trim() === '') continue
-      let decoded: string
-      try {
-        decoded = decoder.decode(Buffer.from(text, 'latin1'))
-      } catch (error) {
-        throw new UserError(`${path}:${line}: not UTF-8 text. Convert the file to UTF-8.`, { cause: error })
-      }
-      try {
-        yield { value: JSON.parse(decoded), line }
-      } catch (error) {
-        if (error instanceof SyntaxError) {
-          throw new UserError(
-            `${path}:${line}: not valid JSON (${error.message}). Each line must be one JSON object.`,
-            {
-              cause: error,
-            },
-          )
-        }
-        throw error
-      }
+  for await (const bytes of readLines(path)) {
+    line++
+    let text: string
+    try {
+      text = decoder.decode(bytes)
+    } catch (error) {
+      throw new UserError(`${path}:${line}: not UTF-8 text. Convert the file to UTF-8.`, { cause: error })
     }
+    if (text.trim() === '') continue
+    let value: unknown
+    try {
+      value = JSON.parse(text)
+    } catch (error) {
+      throw new UserError(`${path}:${line}: not valid JSON (${messageOf(error)}). Each line must be one JSON object.`, {
+        cause: error,
+      })
+    }
+    yield { value, line }
+  }
+}
+
+/** The lines of a file as bytes, line feeds left out, one piece of the file in memory at a time. */
+async function* readLines(path: string): AsyncGenerator<Uint8Array> {
+  let rest: Buffer[] = []
+  for await (const chunk of readChunks(path)) {
+    let start = 0
+    for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, start)) {
+      yield Buffer.concat([...rest, chunk.subarray(start, end)])
+      rest = []
+      start = end + 1
+    }
+    if (start < chunk.length) rest.push(chunk.subarray(start))
+  }
+  if (rest.length > 0) yield Buffer.concat(rest)
+}
+
+/** A file's bytes in pieces, unpacked where its name ends in .gz. */
+export async function* readChunks(path: string): AsyncGenerator<Buffer> {
+  const file = createReadStream(path)
+  const stream = path.endsWith('.gz') ? pipeline(file, createGunzip(), () => {}) : file
+  try {
+    for await (const chunk of stream) yield chunk as Buffer
   } catch (error) {
+    if (error instanceof Error && 'code' in error && String(error.code).startsWith('Z_')) {
+      throw new UserError(`${path}: damaged or not gzip (${error.message}).`, { cause: error })
+    }
     throw readError(path, error)
   } finally {
-    stream.destroy()
+    file.destroy()
   }
 }
 

@@ -1,0 +1,216 @@
+// The corpus whole: rows, division, counts by reason, epochs and weights; the same bytes for the same seed.
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { loadJsonLines } from '../base/files.ts'
+import { createTokenizer } from '../tokenizer/tokenizer.ts'
+import { type CorpusOptions, type CorpusSource, countPasses, prepareCorpus } from './corpus.ts'
+import type { SourceDocument } from './documents.ts'
+import type { TokenRow } from './records.ts'
+
+// One token a character, so that lengths can be counted by eye.
+const vocabulary = ['<|end|>', ...'あいうえおかきくけこ問答：。0123456789']
+const tokenizer = createTokenizer(
+  {
+    added_tokens: [{ id: 0, content: '<|end|>', special: true }],
+    pre_tokenizer: { type: 'Split', pattern: { Regex: '[\\s\\S]' }, behavior: 'Isolated', invert: false },
+    decoder: { type: 'Fuse' },
+    model: { type: 'BPE', merges: [], vocab: Object.fromEntries(vocabulary.map((token, id) => [token, id])) },
+  },
+  { eos_token: '<|end|>' },
+  { path: 'tokenizer.json' },
+)
+
+let folder: string
+let runs = 0
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'corpus-'))
+})
+afterAll(() => rm(folder, { recursive: true }))
+
+async function* give(documents: SourceDocument[]) {
+  yield* documents
+}
+
+function source(name: string, texts: string[], settings: Partial<CorpusSource> = {}): CorpusSource {
+  const documents = give(texts.map((text, i) => ({ id: `${name}:${i + 1}`, text })))
+  return { name, role: 'domain', epochs: 1, documents, ...settings }
+}
+
+async function prepare(sources: CorpusSource[], settings: Partial<CorpusOptions> = {}) {
+  const place = join(folder, `run-${++runs}`)
+  const files = {
+    training: join(place, 'training.jsonl'),
+    heldOut: join(place, 'held-out.jsonl'),
+    general: join(place, 'general.jsonl'),
+  }
+  const options: CorpusOptions = {
+    sources,
+    tokenizer,
+    seed: 1,
+    heldOutShare: 0,
+    duplicates: 'keep',
+    overlapCharacters: 0,
+    exam: [],
+    files,
+    ...settings,
+  }
+  const statistics = await prepareCorpus(options)
+  const rows = {
+    training: await loadJsonLines<TokenRow>(files.training),
+    heldOut: await loadJsonLines<TokenRow>(files.heldOut),
+    general: await loadJsonLines<TokenRow>(files.general),
+  }
+  return { place, files, statistics: statistics.sources, rows }
+}
+
+/** `count` different texts of five characters. */
+const texts = (count: number) => Array.from({ length: count }, (_, i) => `あ${String(i).padStart(4, '0')}`)
+
+it('ends every row with the end token, and learns all of a text but only the completion of a question', async () => {
+  const documents = give([
+    { id: 'a:1', text: 'あい\r\n' },
+    { id: 'a:2', text: '問：\u3099', completion: '答' },
+  ])
+  const { rows, statistics } = await prepare([{ name: 'a', role: 'domain', licence: 'CC0', epochs: 1, documents }], {
+    tokenizer: {
+      ...tokenizer,
+      endToken: 0,
+      encode: (text) => [...text].map((c) => c.codePointAt(0)!),
+      encodeContinuation: () => [7, 7],
+    },
+  })
+  const [a, i] = ['あ', 'い'].map((character) => character.codePointAt(0)!)
+  expect(rows.training).toEqual([
+    { id: 'a:1', source: 'a', tokens: [a, i, 0], lossFrom: 1 },
+    { id: 'a:2', source: 'a', tokens: [...'問：\u3099'].map((c) => c.codePointAt(0)).concat(7, 7, 0), lossFrom: 3 },
+  ])
+  expect(statistics).toMatchObject([
+    {
+      name: 'a',
+      licence: 'CC0',
+      documents: 2,
+      kept: 2,
+      characters: 6,
+      tokens: 9,
+      cleaned: { composed: 0, lineEnds: 1, controls: 0, blanks: 1 },
+    },
+  ])
+})
+
+it('counts what it drops by reason, and what it drops is gone', async () => {
+  const question = 'あいうえおかきくけこ'.repeat(3)
+  const all = [
+    '',
+    ' \n',
+    'あいう',
+    'あいう',
+    `お${question}き`,
+    '問0123456789'.repeat(20),
+    `${'問0123456789'.repeat(20)}。`,
+  ]
+  const settings = { overlapCharacters: 25, exam: [{ id: 'x1', question, options: [] }] }
+  const { rows, statistics } = await prepare([source('a', all)], { ...settings, duplicates: 'near' })
+  expect(statistics[0]!.dropped).toEqual({ empty: 2, duplicate: 1, nearDuplicate: 1, examOverlap: 1 })
+  expect(statistics[0]!.overlaps).toEqual([{ document: 'a:5', item: 'x1' }])
+  expect(rows.training.map(({ id }) => id)).toEqual(['a:3', 'a:6'])
+  const exact = await prepare([source('a', all)], { ...settings, duplicates: 'exact' })
+  expect(exact.rows.training.map(({ id }) => id)).toEqual(['a:3', 'a:6', 'a:7'])
+  const kept = await prepare([source('a', all)], { duplicates: 'keep' })
+  expect(kept.rows.training.map(({ id }) => id)).toEqual(['a:3', 'a:4', 'a:5', 'a:6', 'a:7'])
+})
+
+it('drops doubles across sources', async () => {
+  const { statistics } = await prepare([source('a', ['あい']), source('b', ['あい', 'う'])], { duplicates: 'exact' })
+  expect(statistics.map(({ kept }) => kept)).toEqual([1, 1])
+})
+
+it('holds out a seeded share, domain and general apart, equal texts on one side', async () => {
+  const make = () => [
+    source('a', [...texts(500), ...texts(500)]),
+    source(
+      'b',
+      texts(1000).map((text) => `い${text}`),
+      { role: 'general' },
+    ),
+  ]
+  const first = await prepare(make(), { heldOutShare: 0.1 })
+  expect(first.rows.heldOut.length / 1000).toBeGreaterThan(0.06)
+  expect(first.rows.heldOut.length / 1000).toBeLessThan(0.14)
+  expect(new Set(first.rows.heldOut.map((row) => row.source))).toEqual(new Set(['a']))
+  expect(new Set(first.rows.general.map((row) => row.source))).toEqual(new Set(['b']))
+  expect(first.rows.training.length + first.rows.heldOut.length + first.rows.general.length).toBe(2000)
+  const unseen = new Set(first.rows.heldOut.map(({ tokens }) => tokens.join()))
+  expect(first.rows.training.filter(({ tokens }) => unseen.has(tokens.join()))).toEqual([])
+  expect(first.statistics[0]!.heldOut).toEqual({
+    documents: first.rows.heldOut.length,
+    tokens: first.rows.heldOut.length * 6,
+  })
+  const [again, other] = [
+    await prepare(make(), { heldOutShare: 0.1 }),
+    await prepare(make(), { heldOutShare: 0.1, seed: 2 }),
+  ]
+  expect(await readFile(again.files.training, 'utf8')).toBe(await readFile(first.files.training, 'utf8'))
+  expect(await readFile(other.files.heldOut, 'utf8')).not.toBe(await readFile(first.files.heldOut, 'utf8'))
+})
+
+it('repeats sources by epochs, fractions as a seeded part', async () => {
+  const { rows, statistics } = await prepare([source('a', texts(400), { epochs: 2.5 }), source('b', ['い'])])
+  const times = new Map<string, number>()
+  for (const { tokens } of rows.training) times.set(tokens.join(), (times.get(tokens.join()) ?? 0) + 1)
+  expect(new Set(times.values())).toEqual(new Set([1, 2, 3]))
+  expect(rows.training.length / 400).toBeCloseTo(2.5, 0)
+  expect(new Set(rows.training.map(({ id }) => id)).size).toBe(rows.training.length)
+  expect(statistics[0]).toMatchObject({ passes: 2.5, trainingRows: rows.training.length - 1 })
+  expect(statistics[1]).toMatchObject({ passes: 1, trainingRows: 1, trainingTokens: 2 })
+})
+
+it.each([
+  [
+    [{ epochs: 1 }, { epochs: 3 }],
+    [1, 3],
+  ],
+  // 100 and 300 tokens, equal weights, each at most once: the larger is read to a third.
+  [
+    [
+      { epochs: 1, weight: 1 },
+      { epochs: 1, weight: 1 },
+    ],
+    [1, 1 / 3],
+  ],
+  // 3 : 1 where 1 : 3 is there: ninefold, and the smaller may be read three times.
+  [
+    [
+      { epochs: 3, weight: 3 },
+      { epochs: 9, weight: 1 },
+    ],
+    [3, 1 / 3],
+  ],
+  [
+    [{ epochs: 2 }, { epochs: 2, weight: 5 }],
+    [2, 2],
+  ],
+])('weights %j give passes %j', (sources, passes) => {
+  const found = countPasses(sources, [{ tokens: 100 }, { tokens: 300 }])
+  for (const [i, expected] of passes.entries()) expect(found[i]).toBeCloseTo(expected, 10)
+})
+
+it('leaves nothing behind when it fails or is stopped', async () => {
+  async function* failing(): AsyncGenerator<SourceDocument> {
+    yield { id: 'a:1', text: 'あ' }
+    throw new Error('unreadable')
+  }
+  await expect(prepare([source('a', [], { documents: failing() })])).rejects.toThrow('unreadable')
+  expect(await readdir(join(folder, `run-${runs}`))).toEqual([])
+  await expect(prepare([source('a', ['あ'])], { signal: AbortSignal.abort(new Error('stopped')) })).rejects.toThrow(
+    'stopped',
+  )
+  expect(await readdir(join(folder, `run-${runs}`))).toEqual([])
+})
+
+it('tells how far it is', async () => {
+  const seen: number[] = []
+  await prepare([source('a', texts(2500)), source('b', texts(10))], { onProgress: (documents) => seen.push(documents) })
+  expect(seen).toEqual([1000, 2000, 2500, 2510])
+})

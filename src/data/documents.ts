@@ -1,0 +1,99 @@
+// Documents of a text source, one at a time: txt and md (a file is one), JSON Lines and Parquet (a row is one).
+import { messageOf, UserError } from '../base/errors.ts'
+import { readError, readJsonLines, readText } from '../base/files.ts'
+import { formatOf, listTextFiles, type TextFile } from './text-files.ts'
+
+/** A document, or a completion that is learnt after a prompt that is only read. */
+export interface SourceDocument {
+  /** Where it comes from: the file's path within its source, with line or row. */
+  id: string
+  text: string
+  /** What `text` is the prompt of, where the completion alone is learnt. */
+  completion?: string
+}
+
+/**
+ * Reads every document of a file, folder or glob.
+ * JSON Lines and Parquet rows have the text under `column`, or a prompt and a completion under these names.
+ * Throws a UserError on what is missing, unreadable, not UTF-8 or not JSON, and where the column is wrong.
+ */
+export async function* readDocuments(path: string, column = 'text'): AsyncGenerator<SourceDocument> {
+  let found = false
+  for (const file of await listTextFiles(path)) {
+    for await (const document of readFileDocuments(file, column)) {
+      found = true
+      yield document
+    }
+  }
+  if (!found) throw new UserError(`${path}: holds no documents.`)
+}
+
+async function* readFileDocuments({ path: file, name }: TextFile, column: string): AsyncGenerator<SourceDocument> {
+  switch (formatOf(file)) {
+    case 'text': {
+      const text = await readText(file)
+      if (text.trim() === '') throw new UserError(`${file}: the file is empty.`)
+      yield { id: name, text }
+      return
+    }
+    case 'json-lines':
+      for await (const { value, line } of readJsonLines(file)) {
+        yield toDocument(value, column, `${name}:${line}`, `${file}:${line}`)
+      }
+      return
+    case 'parquet':
+      yield* readParquet(file, name, column)
+  }
+}
+
+function toDocument(value: unknown, column: string, id: string, place: string): SourceDocument {
+  if (value === null || typeof value !== 'object' || Array.isArray(value)) {
+    throw new UserError(`${place}: not a JSON object. Each line must be one, with the text under "${column}".`)
+  }
+  const row = value as Record<string, unknown>
+  const text = row[column]
+  if (typeof text === 'string') return { id, text }
+  if (text === undefined && typeof row.prompt === 'string' && typeof row.completion === 'string') {
+    return { id, text: row.prompt, completion: row.completion }
+  }
+  const names = Object.keys(row)
+  throw new UserError(
+    names.includes(column)
+      ? `${place}: "${column}" is no text but ${JSON.stringify(text)?.slice(0, 40)}.`
+      : `${place}: no "${column}" (nor prompt and completion). There are: ${names.join(', ') || 'no keys'}.`,
+  )
+}
+
+/** Row groups are read one at a time. */
+async function* readParquet(file: string, name: string, column: string): AsyncGenerator<SourceDocument> {
+  const { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } = await import('hyparquet')
+  const { compressors } = await import('hyparquet-compressors')
+  const readPart = async <T>(read: () => Promise<T>): Promise<T> => {
+    try {
+      return await read()
+    } catch (error) {
+      const failure = readError(file, error)
+      if (failure instanceof UserError) throw failure
+      throw new UserError(`${file}: not a Parquet file, or damaged (${messageOf(error)}).`, { cause: error })
+    }
+  }
+  const buffer = await readPart(() => asyncBufferFromFile(file))
+  const metadata = await readPart(() => parquetMetadataAsync(buffer))
+  // The schema is a tree laid out flat; its root's children that have none themselves are plain columns.
+  const names = metadata.schema.slice(1).map(({ name }) => name)
+  const columns = [column, 'prompt', 'completion'].filter((name) => names.includes(name))
+  if (columns.length === 0) throw new UserError(`${file}: no column "${column}". There are: ${names.join(', ')}.`)
+  let rowStart = 0
+  for (const group of metadata.row_groups) {
+    const rowEnd = rowStart + Number(group.num_rows)
+    const from = rowStart
+    const rows = await readPart(() =>
+      parquetReadObjects({ file: buffer, metadata, columns, compressors, rowStart: from, rowEnd }),
+    )
+    for (const [i, row] of rows.entries()) {
+      const at = `, row ${from + i + 1}`
+      yield toDocument(row, column, name + at, file + at)
+    }
+    rowStart = rowEnd
+  }
+}
