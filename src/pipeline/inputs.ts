@@ -1,20 +1,24 @@
 // The files behind a path that a recipe names.
 import { readdir, stat } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { basename, join } from 'node:path'
 import { readError } from '../base/files.ts'
+import { listTextFiles } from '../data/text-files.ts'
 import { miniaturePrefix } from '../recipe/paths.ts'
 import type { Recipe } from '../recipe/recipe.ts'
+import type { InputFile } from '../runs/input-hashes.ts'
 import { listFiles } from '../runs/manifest.ts'
 
 /** What of a model folder counts: configuration, tokenizer and weights, nothing that other tools left there. */
 const modelFiles = /\.(json|jinja|txt|model|safetensors)$/
 
-/** All files of an input, absolute, and the folder that their names are relative to. */
-export async function listInput(name: string, path: string): Promise<{ files: string[]; folder: string }> {
+/** All files of an input, in the order of their names. `name` is the setting that names it. */
+export async function listInput(name: string, path: string): Promise<InputFile[]> {
+  if (/^(foundation\.)?corpus\.texts\./.test(name)) return listTextFiles(path)
   try {
-    if (!(await stat(path)).isDirectory()) return { files: [path], folder: dirname(path) }
-    const files = name.startsWith('model') || name === 'tokenizer' ? await listModel(path) : await listFiles(path, '.')
-    return { files: files.map((file) => join(path, file)), folder: path }
+    if (!(await stat(path)).isDirectory()) return [{ path, name: basename(path) }]
+    const isModel = name.startsWith('model') || name === 'tokenizer' || name === 'reference'
+    const names = isModel ? await listModel(path) : await listFiles(path, '.')
+    return names.sort().map((file) => ({ path: join(path, file), name: file }))
   } catch (error) {
     throw readError(path, error)
   }

@@ -92,8 +92,7 @@ async function inspectAll(run: OpenRun): Promise<Map<string, Inspection>> {
 async function inspect(run: OpenRun, stage: Stage, before: ReadonlyMap<string, Inspection>): Promise<Inspection> {
   const inputs: Record<string, string> = {}
   for (const [name, path] of Object.entries(stage.inputs)) {
-    const { files, folder } = await listInput(name, path)
-    inputs[name] = await run.hashes.hash(files, folder)
+    inputs[name] = await run.hashes.hash(await listInput(name, path))
   }
   return inspectStage(stage, join(run.folder, stage.id), before, inputs)
 }

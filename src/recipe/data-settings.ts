@@ -16,6 +16,7 @@ const textSource = z.strictObject({
     'File, folder or glob: txt, md, JSON Lines ({"text"}, or {"prompt", "completion"} whose completion alone is learnt), Parquet; .gz of the first four.',
     'texts/*.jsonl',
   ),
+  column: setting(z.string().min(1).default('text'), 'Where the text stands in JSON Lines and Parquet.'),
   role: setting(
     z.enum(['domain', 'general']).default('domain'),
     "domain: the field's own texts; general: texts replayed beside them against forgetting, whose held-out loss shows it.",
@@ -58,6 +59,10 @@ export const corpusSettings = z.strictObject({
   heldOutShare: setting(
     share().default(0.02),
     'Seeded share of documents that is never trained on, for the held-out loss.',
+  ),
+  duplicates: setting(
+    z.enum(['keep', 'exact', 'near']).default('exact'),
+    'keep: documents may come again; exact: the same text once; near: texts that are nearly the same once.',
   ),
   overlapCharacters: setting(
     countOrZero().default(60),

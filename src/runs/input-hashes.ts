@@ -1,8 +1,14 @@
 // Hashes of the files that a recipe names, kept by size and time so that large models are read once.
 import { stat } from 'node:fs/promises'
-import { join, relative } from 'node:path'
+import { join } from 'node:path'
 import { UserError } from '../base/errors.ts'
 import { hashFile, hashJson, readError, readJson, writeJson } from '../base/files.ts'
+
+export interface InputFile {
+  path: string
+  /** Within the input. */
+  name: string
+}
 
 interface Entry {
   bytes: number
@@ -20,10 +26,10 @@ export class InputHashes {
     this.file = join(runFolder, 'hashes.json')
   }
 
-  /** One hash over files' names (relative to `folder`) and contents. */
-  async hash(files: readonly string[], folder: string): Promise<string> {
+  /** One hash over files' contents and names, which are the same wherever the input lies. */
+  async hash(files: readonly InputFile[]): Promise<string> {
     const parts: [string, string][] = []
-    for (const file of [...files].sort()) parts.push([relative(folder, file), await this.hashOne(file)])
+    for (const { path, name } of files) parts.push([name, await this.hashOne(path)])
     return hashJson(parts)
   }
 

@@ -1,11 +1,20 @@
 // The corpus: texts read, cleaned, rid of doubles and of overlap with the exam, tokenised; some held out.
 import { stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
+import { UserError } from '../../base/errors.ts'
+import { writeJson } from '../../base/files.ts'
+import { formatCount } from '../../base/format.ts'
+import { type CorpusSource, prepareCorpus } from '../../data/corpus.ts'
+import { readDocuments, type SourceDocument } from '../../data/documents.ts'
+import type { SourceStatistics } from '../../data/statistics.ts'
+import { type PromptOptions, printAnswered } from '../../exam/prompts.ts'
+import type { ExamItem, Way } from '../../exam/records.ts'
 import type { Recipe } from '../../recipe/recipe.ts'
-import { reads, readsFiles, readsTokenizer } from '../models.ts'
-import { promptSettings, readsPrompts } from '../prompts.ts'
+import { loadTokenizer } from '../../tokenizer/tokenizer.ts'
+import { locatePath, reads, readsFiles, readsTokenizer, tokenizerFolder } from '../models.ts'
+import { promptOptions, promptSettings, readsPrompts } from '../prompts.ts'
 import type { Stage } from '../stage.ts'
-import { readsExam } from './exam.ts'
+import { loadQuestions, readsExam } from './exam.ts'
 
 const files = {
   training: 'training.jsonl',
@@ -35,9 +44,85 @@ export function corpusStage(recipe: Recipe, id: 'corpus' | 'foundation-corpus'):
       ...(printsPast && promptSettings(recipe)),
       seed: recipe.seed,
     },
-    async run() {
-      throw new Error('not yet')
+    async run({ folder, runFolder, signal }) {
+      const tokenizer = await loadTokenizer(tokenizerFolder(recipe, runFolder))
+      const [preference, test] = [
+        await loadQuestions(recipe, runFolder, 'preference'),
+        await loadQuestions(recipe, runFolder, 'test'),
+      ]
+      const sources = [...textSources(corpus.texts, runFolder), ...(await pastSources(recipe, corpus, runFolder))]
+      const { sources: statistics } = await prepareCorpus({
+        sources,
+        tokenizer,
+        seed: recipe.seed,
+        heldOutShare: corpus.heldOutShare,
+        duplicates: corpus.duplicates,
+        overlapCharacters: corpus.overlapCharacters,
+        exam: [...preference, ...test],
+        files: {
+          training: join(folder, files.training),
+          heldOut: join(folder, files.heldOut),
+          general: join(folder, files.general),
+        },
+        signal,
+      })
+      await writeJson(join(folder, files.counts), { sources: statistics })
+      const total = (count: (one: SourceStatistics) => number) => statistics.reduce((sum, one) => sum + count(one), 0)
+      if (total(({ trainingRows }) => trainingRows) === 0) {
+        throw new UserError(
+          `${prefix}: no document is left to train on. ${files.counts} in ${folder} says what was dropped.`,
+        )
+      }
+      return {
+        outputs: Object.values(files),
+        summary: `${formatCount(total(({ trainingRows }) => trainingRows))} documents, ${formatCount(total(({ trainingTokens }) => trainingTokens))} tokens`,
+        sources: statistics.map(({ name, trainingRows, trainingTokens }, i) => ({
+          name,
+          role: sources[i]?.role === 'general' ? 'general text' : 'domain text',
+          licence: sources[i]?.licence,
+          documents: trainingRows,
+          tokens: trainingTokens,
+        })),
+      }
     },
+  }
+}
+
+type CorpusSettings = Recipe['corpus']
+
+function textSources(texts: CorpusSettings['texts'], runFolder: string): CorpusSource[] {
+  return texts.map(({ path, column, ...source }) => ({
+    ...source,
+    name: basename(path),
+    documents: readDocuments(locatePath(path, runFolder), column),
+  }))
+}
+
+/** The past exam, printed as questions with their answers in the examination's own form. */
+async function pastSources(recipe: Recipe, { pastExam }: CorpusSettings, runFolder: string): Promise<CorpusSource[]> {
+  const items = await loadQuestions(recipe, runFolder, 'past')
+  const options = { ...(await promptOptions(recipe, runFolder)), shots: [] }
+  const print = (way: Way, epochs: number | undefined): CorpusSource[] => {
+    const printable = way === 'explain' ? items.filter(({ explanation }) => explanation) : items
+    if (epochs === undefined || printable.length === 0) return []
+    const name = `past exam, ${way === 'answer' ? 'answered' : 'explained'}`
+    return [
+      {
+        name,
+        role: 'domain',
+        epochs,
+        licence: recipe.exam.past?.licence,
+        documents: printItems(printable, way, options),
+      },
+    ]
+  }
+  return [...print('answer', pastExam.answered), ...print('explain', pastExam.explained)]
+}
+
+async function* printItems(items: ExamItem[], way: Way, options: PromptOptions): AsyncGenerator<SourceDocument> {
+  for (const item of items) {
+    const { prompt, completion } = printAnswered(item, way, options)
+    yield { id: `${item.id}/${way}`, text: prompt, completion }
   }
 }
 
