@@ -20,14 +20,19 @@ export function array64(shape: readonly number[], values: ArrayLike<number> | ((
 export function interpret(outputs: Record<string, Value>, feeds: Record<string, Array64>): Record<string, Array64> {
   const dims = new Map<string, number>()
   const results = new Map<Value, Array64>()
-  for (const value of sortValues(Object.values(outputs))) {
+  const values = sortValues(Object.values(outputs))
+  for (const { operation, attributes, shape } of values) {
+    if (operation !== 'input' && operation !== 'parameter') continue
+    const { name } = attributes as Value<'input'>['attributes']
+    const feed = feeds[name] ?? internal(`'${name}' is not fed`)
+    shape.forEach((dim, axis) => {
+      if (typeof dim === 'string') dims.set(dim, feed.shape[axis]!)
+    })
+  }
+  for (const value of values) {
     if (value.operation === 'input' || value.operation === 'parameter') {
       const { name } = (value as Value<'input'>).attributes
-      const feed = feeds[name] ?? internal(`'${name}' is not fed`)
-      value.shape.forEach((dim, axis) => {
-        if (typeof dim === 'string') dims.set(dim, feed.shape[axis]!)
-      })
-      results.set(value, feed)
+      results.set(value, feeds[name]!)
     } else {
       const inputs = value.inputs.map((from) => results.get(from)!)
       results.set(value, ruleFor(rules, value)(value, inputs, dims))

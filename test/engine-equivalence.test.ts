@@ -1,0 +1,126 @@
+// Equivalences of the training step: packed = unpacked, shared prompt = separate sequences, accumulated = one batch.
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { Random } from '../src/base/random.ts'
+import { Learner } from '../src/engine/embedded/learner.ts'
+import { type Checkpoint, openCheckpoint } from '../src/model/checkpoint.ts'
+import { makeBatch, type Row } from '../src/training/batch.ts'
+import { cutDocument, packDocuments } from '../src/training/documents.ts'
+import { nextTokenWeights, preferenceWeights } from '../src/training/objective.ts'
+import { growTrees, type PreferenceTree } from '../src/training/preference-groups.ts'
+import type { Learning } from '../src/training/step-graph.ts'
+import { writeSmallModel } from './small-model.ts'
+import { makeDocuments, makePairs, smallLora, smallShape } from './training-example.ts'
+
+let folder: string
+let checkpoint: Checkpoint
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'meikai-equivalence-'))
+  await writeSmallModel(folder, smallShape)
+  checkpoint = await openCheckpoint({ folder }, 64)
+})
+afterAll(() => rm(folder, { recursive: true }))
+
+async function openLearner(learning: Learning, chunk: number, beta?: number): Promise<Learner> {
+  const graphs = { step: true, forward: true }
+  const options = beta === undefined ? {} : { beta }
+  const learner = await Learner.compile({ checkpoint, learning, positions: 64, chunk, threads: 2, graphs, ...options })
+  const random = new Random(3, 'equivalence')
+  for (const { name } of learner.segments) {
+    if (learning.kind === 'full') learner.view(name).set(await checkpoint.read(name))
+    else learner.view(name).set(learner.view(name).map(() => 0.3 * random.normal()))
+  }
+  return learner
+}
+
+/** Mean and largest difference, as a share of the largest entry. */
+function compare(a: Float32Array, b: Float32Array): { mean: number; largest: number } {
+  expect(a.length).toBe(b.length)
+  let sum = 0
+  let largest = 0
+  let scale = 0
+  for (let i = 0; i < a.length; i++) {
+    const difference = Math.abs(a[i]! - b[i]!)
+    sum += difference
+    largest = Math.max(largest, difference)
+    scale = Math.max(scale, Math.abs(a[i]!))
+  }
+  expect(scale).toBeGreaterThan(1e-3)
+  return { mean: sum / a.length / scale, largest: largest / scale }
+}
+
+const learnings: [string, Learning][] = [
+  ['full', { kind: 'full' }],
+  ['LoRA', { kind: 'lora', lora: smallLora }],
+]
+
+it.each(learnings)('packed documents give the gradient of unpacked ones (%s)', async (_name, learning) => {
+  const documents = makeDocuments(12)
+  const packed = [...packDocuments(documents, 24, 1, 0)].map(({ row }) => row)
+  const alone = documents.flatMap((document) => cutDocument(document, 24)).map(({ row }) => row)
+  expect(packed.length).toBeLessThan(alone.length)
+  const learner = await openLearner(learning, 0)
+  const gradientOf = async (rows: Row[], chunk = 0) => {
+    const batch = makeBatch(rows, chunk)
+    await learner.differentiate(
+      batch,
+      nextTokenWeights(batch.predictions, batch.targets.length, batch.predictions),
+      false,
+    )
+    return learner.gradient.slice()
+  }
+  const whole = await gradientOf(alone)
+  const difference = compare(whole, await gradientOf(packed))
+  expect(difference.largest).toBeLessThan(1e-5)
+  expect(difference.mean).toBeLessThan(1e-7)
+
+  // Accumulated over four micro-batches, the same.
+  const total = alone.reduce((sum, row) => sum + row.predictions.length, 0)
+  for (let i = 0; i < 4; i++) {
+    const batch = makeBatch(alone.slice(3 * i, 3 * i + 3))
+    await learner.differentiate(batch, nextTokenWeights(batch.predictions, batch.targets.length, total), i > 0)
+  }
+  expect(compare(whole, learner.gradient).largest).toBeLessThan(1e-5)
+  await learner.release()
+
+  // And with the head a few rows at a time.
+  const chunked = await openLearner(learning, 4)
+  const batch = makeBatch(alone, 4)
+  expect(batch.targets.length).toBeGreaterThan(batch.predictions)
+  await chunked.differentiate(batch, nextTokenWeights(batch.predictions, batch.targets.length, total), false)
+  expect(compare(whole, chunked.gradient).largest).toBeLessThan(1e-5)
+  await chunked.release()
+})
+
+it.each(learnings)('a prompt shared by a group gives what separate sequences give (%s)', async (_name, learning) => {
+  const pairs = makePairs(8)
+  const grouped = growTrees(pairs, 64)
+  // A limit of one token puts every pair into a tree of its own; then every response into a document of its own.
+  const separate = growTrees(pairs, 1)
+  expect(grouped).toHaveLength(4)
+  expect(separate).toHaveLength(8)
+  const learner = await openLearner(learning, 0, 0.1)
+  const gradientOf = async (trees: PreferenceTree[]) => {
+    const batch = makeBatch(trees.map(({ row }) => row))
+    const margin = (chosen: string, rejected: string) => (chosen.length - rejected.length) / 10
+    const weights = preferenceWeights(trees, batch.targets.length, 8, { loss: 'rpo', alpha: 1 }, margin)
+    const logProbabilities = await learner.differentiate(batch, weights, false)
+    return { gradient: learner.gradient.slice(), logProbabilities }
+  }
+  const together = await gradientOf(grouped)
+  const apart = await gradientOf(separate)
+  expect(compare(together.gradient, apart.gradient).largest).toBeLessThan(1e-5)
+
+  const plain: Row[] = pairs.flatMap(({ promptTokens, chosenTokens, rejectedTokens }) =>
+    [chosenTokens, rejectedTokens].flatMap((response) =>
+      cutDocument({ id: '', tokens: [...promptTokens, ...response], lossFrom: promptTokens.length }, 64).map(
+        ({ row }) => row,
+      ),
+    ),
+  )
+  const scored = await learner.score(makeBatch(plain))
+  expect(compare(apart.logProbabilities, scored).largest).toBeLessThan(1e-5)
+  await learner.release()
+})
