@@ -81,6 +81,20 @@ describe('the three forms of a report', () => {
     expect(marks).toContain(output.slice(...span!))
   })
 
+  it('leave out the middle of an output that runs on, never its answer', () => {
+    const given = exampleInput(3, 5)
+    const answer = given.variants[1]!.answers.explain![0]!
+    Object.assign(answer, {
+      output: `${'前'.repeat(5000)}答えはこれ${'後'.repeat(5000)}`,
+      span: [5003, 5005],
+      class: 'run-on',
+    })
+    const text = createDocument(buildReport(given).html).querySelector('#cells')!.textContent
+    expect(text).toContain('前答えはこれ後')
+    expect(text).toContain('3,703 characters left out')
+    expect(text).toContain('4,600 characters left out')
+  })
+
   it('hold every link’s target, and no id twice', () => {
     const ids = all(page, '[id]').map((element) => element.getAttribute('id')!)
     expect(new Set(ids).size).toBe(ids.length)

@@ -1,4 +1,5 @@
 // The report's sections on single questions: the four cells right/wrong, each opening both outputs, and the prompts.
+import { formatCount } from '../base/format.ts'
 import type { GradedAnswer, Way } from '../exam/records.ts'
 import { WAY_NAMES } from './exam-sections.ts'
 import { anchor, breakable, html, languageOf, type Markup } from './markup.ts'
@@ -56,9 +57,22 @@ function outputOf(answer: GradedAnswer): Markup {
 /** The output with the place where its answer was read marked. */
 function markedOutput({ output, span }: GradedAnswer): Markup {
   if (output === '') return html`<i>nothing</i>`
-  if (span === undefined) return html`${output}`
+  if (span === undefined) return elided(output, SHOWN_BEFORE, SHOWN_AFTER)
   const [start, end] = span
-  return html`${output.slice(0, start)}<mark>${output.slice(start, end)}</mark>${output.slice(end)}`
+  return html`${elided(output.slice(0, start), SHOWN_BEFORE, SHOWN_AFTER)}<mark>${output.slice(start, end)}</mark>${elided(output.slice(end), SHOWN_AFTER, 0)}`
+}
+
+/** Outputs that run on would make the page too large to open; the run's own files have them whole. */
+const SHOWN_BEFORE = 900
+const SHOWN_AFTER = 400
+
+/** A text's first and last characters, with the number of those left out between them. */
+function elided(text: string, first: number, last: number): Markup {
+  const characters = [...text]
+  const leftOut = characters.length - first - last
+  if (leftOut <= 0) return html`${text}`
+  const end = last === 0 ? '' : characters.slice(-last).join('')
+  return html`${characters.slice(0, first).join('')} <span class="badge">${formatCount(leftOut)} characters left out</span> ${end}`
 }
 
 function goldText({ gold, options }: ReportItem): string {
