@@ -2,7 +2,13 @@
 import { UserError } from '../base/errors.ts'
 import { Random } from '../base/random.ts'
 import type { Estimate } from '../engine/engine.ts'
-import type { Completion, SampleRequest, Sampler, SamplingSettings } from './sampler.ts'
+import {
+  type Completion,
+  refuseRepeatedIds,
+  type SampleRequest,
+  type Sampler,
+  type SamplingSettings,
+} from './sampler.ts'
 
 /** What a fake writes for a sample, before it is cut at the settings' limits. One token is one character: its code point. */
 export type Write = (request: SampleRequest, sample: number, settings: SamplingSettings) => string
@@ -37,10 +43,8 @@ export class FakeSampler implements Sampler {
   ): AsyncGenerator<Completion, void, undefined> {
     signal.throwIfAborted()
     this.calls.push({ requests, settings })
-    const seen = new Set<string>()
+    refuseRepeatedIds(requests)
     for (const { id, prompt } of requests) {
-      if (seen.has(id)) throw new UserError(`request ${id}: the id stands twice among the requests.`)
-      seen.add(id)
       if (prompt.length >= this.contextTokens) {
         throw new UserError(`request ${id}: the prompt is longer than the context of ${this.contextTokens} tokens.`)
       }

@@ -1,4 +1,5 @@
 // The sampler's interface: prompts in, completions out in the order in which they finish.
+import { UserError } from '../base/errors.ts'
 import type { Estimate, ModelReference } from '../engine/engine.ts'
 
 /** One prompt and how many completions of it are wanted. */
@@ -51,3 +52,12 @@ export interface Sampler {
 
 /** Opens a sampler on a model. */
 export type OpenSampler = (model: ModelReference, options: { threads: number; sequences: number }) => Promise<Sampler>
+
+/** Every sampler refuses two requests of one id: their samples could not be told apart. */
+export function refuseRepeatedIds(requests: SampleRequest[]): void {
+  const seen = new Set<string>()
+  for (const { id } of requests) {
+    if (seen.has(id)) throw new UserError(`request ${id}: the id stands twice among the requests. Give each its own.`)
+    seen.add(id)
+  }
+}

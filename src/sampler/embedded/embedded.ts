@@ -1,31 +1,76 @@
-// The embedded sampler: ONNX Runtime in a worker thread, on the weights and adapters that the engine trains.
+// The embedded sampler: ONNX Runtime in worker threads, on the weights and adapters that the engine trains.
 import { internal } from '../../base/errors.ts'
 import { type RemoteWorker, startWorker } from '../../base/worker-call.ts'
 import type { Estimate } from '../../engine/engine.ts'
-import type { Completion, OpenSampler } from '../sampler.ts'
+import { weightBytes } from '../../model/checkpoint.ts'
+import { loadModelConfig } from '../../model/config.ts'
+import { type Completion, type OpenSampler, refuseRepeatedIds, type SampleRequest } from '../sampler.ts'
+import { mergeStreams } from './merge.ts'
+
+/**
+ * Models up to this size run once a thread, each on its part of the requests: their products are too small to share
+ * between threads, and what a row computes does not depend on its batch. Larger ones are held once, by all threads.
+ */
+const COPIED_MODEL_BYTES = 64 * 2 ** 20
 
 /**
  * Opens a model folder, with a PEFT adapter on top where one is named, for at most `sequences` sequences at once.
  * Same model, requests, settings and threads: same tokens and log-probabilities to the bit, whatever the batch.
  * A model that cannot be read is a UserError here, not at the first sample.
  */
-export const openEmbeddedSampler: OpenSampler = async (model, options) => {
+export const openEmbeddedSampler: OpenSampler = async (model, { threads, sequences }) => {
+  const config = await loadModelConfig(model.folder)
+  const copies = weightBytes(config) <= COPIED_MODEL_BYTES ? Math.max(1, Math.min(threads, sequences)) : 1
+  const options = { threads: Math.max(1, Math.floor(threads / copies)), sequences: Math.ceil(sequences / copies) }
   const suffix = import.meta.url.endsWith('.ts') ? '.ts' : '.js'
-  const worker = startWorker(new URL(`./worker${suffix}`, import.meta.url))
+  const workers = Array.from({ length: copies }, () => startWorker(new URL(`./worker${suffix}`, import.meta.url)))
+  const closeAll = async () => {
+    await Promise.all(workers.map((worker) => worker.close()))
+  }
   try {
-    await only(worker, 'open', { model, options })
+    await Promise.all(workers.map((worker) => only(worker, 'open', { model, options })))
   } catch (error) {
-    await worker.close()
+    await closeAll()
     throw error
   }
   return {
-    sample: (requests, settings, signal) => worker.stream<Completion>('sample', { requests, settings }, signal),
-    estimate: (requests, settings) => only<Estimate>(worker, 'estimate', { requests, settings }),
+    async *sample(requests, settings, signal) {
+      refuseRepeatedIds(requests)
+      // Ended with the call, so that a failure in one worker stops the others at once.
+      const call = new AbortController()
+      const signals = AbortSignal.any([signal, call.signal])
+      const streams = divide(requests, copies).map((part, i) =>
+        workers[i]!.stream<Completion>('sample', { requests: part, settings }, signals),
+      )
+      yield* mergeStreams(streams, () => call.abort())
+    },
+    async estimate(requests, settings) {
+      const parts = divide(requests, copies)
+      const estimates = await Promise.all(
+        parts.map((part, i) => only<Estimate>(workers[i]!, 'estimate', { requests: part, settings })),
+      )
+      return {
+        bytes: estimates.reduce((total, { bytes }) => total + bytes, 0),
+        seconds: Math.max(...estimates.map(({ seconds }) => seconds)),
+        diskBytes: 0,
+      }
+    },
     async close() {
-      await only(worker, 'close', {})
-      await worker.close()
+      await Promise.all(workers.map((worker) => only(worker, 'close', {})))
+      await closeAll()
     },
   }
+}
+
+/** Deals requests out, longest prompts first and back and forth, so that parts take about the same time. At least one part. */
+function divide(requests: SampleRequest[], parts: number): SampleRequest[][] {
+  const sorted = requests.toSorted((a, b) => b.prompt.length - a.prompt.length)
+  const dealt: SampleRequest[][] = Array.from({ length: Math.max(1, Math.min(parts, requests.length)) }, () => [])
+  sorted.forEach((request, i) => {
+    const place = i % (2 * dealt.length)
+    dealt[place < dealt.length ? place : 2 * dealt.length - 1 - place]!.push(request)
+  })
+  return dealt
 }
 
 /** The one event of a call that answers with one. */

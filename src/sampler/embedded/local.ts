@@ -82,14 +82,11 @@ class LocalSampler implements Sampler {
 
   private tokenise(requests: SampleRequest[]): TokenRequest[] {
     const { contextTokens, vocabularySize } = this.checkpoint.config
-    const seen = new Set<string>()
     return requests.map(({ id, prompt: given, samples }) => {
       const prompt = typeof given === 'string' ? this.tokenizer.encode(given) : given
       const refuse = (reason: string): never => {
         throw new UserError(`request ${id}: ${reason}`)
       }
-      if (seen.has(id)) refuse('the id stands twice among the requests. Give each its own.')
-      seen.add(id)
       if (prompt.length === 0) refuse('the prompt is empty. Give at least one token.')
       if (prompt.length >= contextTokens) {
         refuse(

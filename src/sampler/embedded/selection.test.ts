@@ -23,8 +23,8 @@ describe('chooseRandom', () => {
   const shares = (topK: number, topP: number) => {
     const random = new Random(1)
     const counts = probabilities.map(() => 0)
-    for (let i = 0; i < 20_000; i++) counts[draw(topK, topP, random.uniform())]!++
-    return counts.map((count) => count / 20_000)
+    for (let i = 0; i < 5_000; i++) counts[draw(topK, topP, random.uniform())]!++
+    return counts.map((count) => count / 5_000)
   }
 
   it.each([
@@ -41,7 +41,7 @@ describe('chooseRandom', () => {
   ])('topK %d and topP %d leave %j', (topK, topP, expected) => {
     shares(topK, topP).forEach((share, token) => {
       if (expected[token] === 0) expect(share).toBe(0)
-      else expect(Math.abs(share - expected[token]!)).toBeLessThan(0.015)
+      else expect(Math.abs(share - expected[token]!)).toBeLessThan(0.025)
     })
   })
 
