@@ -13,7 +13,7 @@ import type { Recipe } from '../../recipe/recipe.ts'
 import { loadTokenizer } from '../../tokenizer/tokenizer.ts'
 import { locatePath, reads, readsFiles, readsTokenizer, tokenizerFolder } from '../models.ts'
 import { promptOptions, promptSettings, readsPrompts } from '../prompts.ts'
-import type { Stage } from '../stage.ts'
+import type { Dependency, Stage } from '../stage.ts'
 import { loadQuestions, readsExam } from './exam.ts'
 
 const files = {
@@ -124,6 +124,11 @@ async function* printItems(items: ExamItem[], way: Way, options: PromptOptions):
     const { prompt, completion } = printAnswered(item, way, options)
     yield { id: `${item.id}/${way}`, text: prompt, completion }
   }
+}
+
+/** The dependency of a stage that trains on a corpus: its rows, not what was counted. */
+export function readsCorpus(stage: string): { dependencies: Dependency[] } {
+  return { dependencies: [files.training, files.heldOut, files.general].map((path) => ({ stage, path })) }
 }
 
 /** The files of a finished corpus; held-out sets that are empty are left out. The first one decides what is best. */

@@ -4,7 +4,7 @@ import type { Recipe } from '../../recipe/recipe.ts'
 import { locateModel, type ModelSource, reads, readsModels } from '../models.ts'
 import type { Stage } from '../stage.ts'
 import { jobSettings, modelPath, runTraining, trainingIdentity } from '../training.ts'
-import { corpusFiles } from './corpus.ts'
+import { corpusFiles, readsCorpus } from './corpus.ts'
 
 export function pretrainStage(
   recipe: Recipe,
@@ -20,7 +20,7 @@ export function pretrainStage(
     id,
     kind: 'pretrain',
     title: isFoundation ? 'Training of the base' : 'Continued pretraining',
-    ...reads(readsModels({ 'model.folder': start }), { dependencies: [{ stage: corpus }] }),
+    ...reads(readsModels({ 'model.folder': start }), readsCorpus(corpus)),
     settings: {
       [isFoundation ? 'foundation' : 'pretrain']: isFoundation
         ? { pretrain: trainingIdentity(settings) }
