@@ -1,5 +1,5 @@
 // The corpus whole: rows, division, counts by reason, epochs and weights; the same bytes for the same seed.
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
@@ -207,6 +207,16 @@ it('leaves nothing behind when it fails or is stopped', async () => {
     'stopped',
   )
   expect(await readdir(join(folder, `run-${runs}`))).toEqual([])
+})
+
+it('clears away what a killed run left', async () => {
+  const place = join(folder, `run-${runs + 1}`)
+  await mkdir(join(place, 'spool'), { recursive: true })
+  await writeFile(join(place, 'spool/9.jsonl'), 'x')
+  await writeFile(join(place, 'training.jsonl.partial'), 'left behind, and longer than what comes')
+  const { rows } = await prepare([source('a', ['あ'])])
+  expect(rows.training).toHaveLength(1)
+  expect((await readdir(place)).sort()).toEqual(['general.jsonl', 'held-out.jsonl', 'training.jsonl'])
 })
 
 it('tells how far it is', async () => {

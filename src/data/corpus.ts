@@ -1,5 +1,5 @@
 // The corpus: documents of all sources cleaned, rid of doubles and of exam questions, divided, tokenised, mixed.
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { readJsonLines } from '../base/files.ts'
 import { Random } from '../base/random.ts'
@@ -59,7 +59,8 @@ export async function prepareCorpus(options: CorpusOptions): Promise<CorpusStati
   const outputs = new Map<string, JsonLinesWriter>()
   const folder = dirname(files.training)
   await mkdir(folder, { recursive: true })
-  const spoolFolder = await mkdtemp(join(folder, 'spool-'))
+  const spoolFolder = join(folder, 'spool')
+  await rm(spoolFolder, { recursive: true, force: true }) // a killed run's
   try {
     for (const file of Object.values(files)) outputs.set(file, await JsonLinesWriter.open(file))
     const reader = new CorpusReader(options)

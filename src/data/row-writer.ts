@@ -1,5 +1,5 @@
 // Writes JSON Lines record by record, so that no file has to be held in memory; renamed into place when complete.
-import { randomBytes } from 'node:crypto'
+// Unlike base/files it always uses the same name until then, so that what a killed run left is overwritten by the next.
 import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { writeError } from '../base/files.ts'
@@ -20,7 +20,7 @@ export class JsonLinesWriter {
   }
 
   static async open(path: string): Promise<JsonLinesWriter> {
-    const partial = `${path}.${process.pid}-${randomBytes(4).toString('hex')}.partial`
+    const partial = `${path}.partial`
     try {
       await mkdir(dirname(path), { recursive: true })
       return new JsonLinesWriter(path, partial, await open(partial, 'w'))
