@@ -5,46 +5,14 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Random } from '../src/base/random.ts'
 import type { ModelReference } from '../src/engine/engine.ts'
-import { input, matmul, tokenLogProbability } from '../src/graph/build.ts'
-import { openCheckpoint } from '../src/model/checkpoint.ts'
-import { batchInputs, buildHidden, embed, headWeight } from '../src/model/forward.ts'
-import { Weights } from '../src/model/weights.ts'
-import { compile, type Executable } from '../src/runtime/session.ts'
 import { openLocalSampler } from '../src/sampler/embedded/local.ts'
 import { collect } from '../src/sampler/sampler.contract.ts'
 import type { SampleRequest, Sampler } from '../src/sampler/sampler.ts'
+import { type Forward, openForward } from './forward.ts'
 import { writeSmallAdapter, writeSmallModel } from './small-model.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'meikai-equivalence-'))
 afterAll(() => rmSync(root, { recursive: true }))
-
-/** The whole forward pass of one sequence: logits [tokens, vocabulary] and the log-probability of each next token. */
-async function openForward(model: ModelReference) {
-  const positions = 256
-  const checkpoint = await openCheckpoint(model, positions)
-  const weights = new Weights(checkpoint.config, { positions, lora: checkpoint.lora })
-  const batch = batchInputs(1, 'tokens')
-  const hidden = buildHidden(weights, embed(weights, batch.tokenIds), batch)
-  const head = headWeight(weights)
-  const graph = {
-    logits: matmul(hidden, head, { transposeB: true }),
-    logProbabilities: tokenLogProbability(hidden, head, input('targets', ['tokens'], 'int32')),
-  }
-  const executable = await compile(graph, { weights: checkpoint.place, weightsFolder: checkpoint.folder, threads: 2 })
-  return { executable, run: (tokens: number[]) => runForward(executable, tokens) }
-}
-
-async function runForward(executable: Executable, tokens: number[]) {
-  const count = tokens.length
-  const bias = Float32Array.from({ length: count ** 2 }, (_, i) => (i % count > Math.floor(i / count) ? -1e30 : 0))
-  const results = await executable.run({
-    tokenIds: { shape: [count], data: Int32Array.from(tokens) },
-    positions: { shape: [1, count], data: Int32Array.from(tokens, (_, i) => i) },
-    attentionBias: { shape: [1, 1, count, count], data: bias },
-    targets: { shape: [count], data: Int32Array.from([...tokens.slice(1), 0]) },
-  })
-  return { logits: results.logits!.data, logProbabilities: results.logProbabilities!.data }
-}
 
 const longPrompt = (length: number, key: string) => {
   const random = new Random(3, key)
@@ -72,7 +40,7 @@ describe.each(Object.entries(models))('with %s', (name, { shape, adapter }) => {
   const folder = join(root, name.replaceAll(/\W/g, '-'))
   const model: ModelReference = adapter ? { folder, adapter: `${folder}-adapter` } : { folder }
   let sampler: Sampler
-  let forward: Awaited<ReturnType<typeof openForward>>
+  let forward: Forward
   beforeAll(async () => {
     const config = await writeSmallModel(folder, shape)
     if (adapter) await writeSmallAdapter(`${folder}-adapter`, config)
@@ -81,7 +49,7 @@ describe.each(Object.entries(models))('with %s', (name, { shape, adapter }) => {
   })
   afterAll(async () => {
     await sampler.close()
-    await forward.executable.release()
+    await forward.close()
   })
 
   it('log-probabilities are those of the forward pass', async () => {

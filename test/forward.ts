@@ -1,0 +1,45 @@
+// A model's whole forward pass over one sequence: what the sampler's cached steps are compared with.
+import type { ModelReference } from '../src/engine/engine.ts'
+import { input, matmul, tokenLogProbability } from '../src/graph/build.ts'
+import { openCheckpoint } from '../src/model/checkpoint.ts'
+import { batchInputs, buildHidden, embed, headWeight } from '../src/model/forward.ts'
+import { Weights } from '../src/model/weights.ts'
+import { compile } from '../src/runtime/session.ts'
+
+const POSITIONS = 256
+
+export interface Forward {
+  /** logits [tokens, vocabulary] and the log-probability of each next token (of nothing in the last place). */
+  run(tokens: number[]): Promise<{ logits: Float32Array; logProbabilities: Float32Array }>
+  close(): Promise<void>
+}
+
+export async function openForward(model: ModelReference): Promise<Forward> {
+  const checkpoint = await openCheckpoint(model, POSITIONS)
+  const weights = new Weights(checkpoint.config, { positions: POSITIONS, lora: checkpoint.lora })
+  const batch = batchInputs(1, 'tokens')
+  const hidden = buildHidden(weights, embed(weights, batch.tokenIds), batch)
+  const head = headWeight(weights)
+  const graph = {
+    logits: matmul(hidden, head, { transposeB: true }),
+    logProbabilities: tokenLogProbability(hidden, head, input('targets', ['tokens'], 'int32')),
+  }
+  const executable = await compile(graph, { weights: checkpoint.place, weightsFolder: checkpoint.folder, threads: 2 })
+  return {
+    async run(tokens) {
+      const count = tokens.length
+      const bias = Float32Array.from({ length: count ** 2 }, (_, i) => (i % count > Math.floor(i / count) ? -1e30 : 0))
+      const results = await executable.run({
+        tokenIds: { shape: [count], data: Int32Array.from(tokens) },
+        positions: { shape: [1, count], data: Int32Array.from(tokens, (_, i) => i) },
+        attentionBias: { shape: [1, 1, count, count], data: bias },
+        targets: { shape: [count], data: Int32Array.from([...tokens.slice(1), 0]) },
+      })
+      return {
+        logits: results.logits!.data as Float32Array,
+        logProbabilities: results.logProbabilities!.data as Float32Array,
+      }
+    },
+    close: () => executable.release(),
+  }
+}
