@@ -1,7 +1,7 @@
 // The optimizer against a plain AdamW in double, clipping, decay, and the schedule at its corners.
 import { describe, expect, it } from 'vitest'
 import { Random } from '../base/random.ts'
-import { placeWeights } from './flat-weights.ts'
+import { placeWeights, viewSegment } from './flat-weights.ts'
 import { gradientNorm, scheduledRate, updateWeights } from './optimizer.ts'
 
 const settings = { beta1: 0.9, beta2: 0.98, epsilon: 1e-8, weightDecay: 0.1, clipNorm: 1 }
@@ -10,12 +10,14 @@ describe('AdamW', () => {
   it('steps as the formula says, matrices decaying and biases not', () => {
     const { segments, length } = placeWeights(
       new Map([
-        ['matrix', [3, 5]],
+        ['matrix', [101, 103]], // more than a block, and no multiple of four
         ['bias', [7]],
       ]),
     )
     const random = new Random(1, 'optimizer')
-    const weights = Float32Array.from({ length }, () => random.normal())
+    const weights = new Float32Array(length)
+    for (const segment of segments)
+      viewSegment(weights, segment).set(Float32Array.from({ length: segment.size }, () => random.normal()))
     const moments = { mean: new Float32Array(length), square: new Float32Array(length) }
     const expected = Float64Array.from(weights)
     const m = new Float64Array(length)

@@ -1,4 +1,5 @@
 // AdamW with decoupled decay (Loshchilov and Hutter 2019), clipping by global norm, and the schedule of the learning rate.
+import { updateRange } from './adam-kernel.ts'
 import type { Segments } from './flat-weights.ts'
 
 export interface OptimizerSettings {
@@ -56,22 +57,19 @@ export function updateWeights(
 ): void {
   const { beta1, beta2, epsilon } = settings
   const clip = norm > settings.clipNorm ? settings.clipNorm / norm : 1
-  const meanShare = (1 - beta1) * clip
-  const squareShare = (1 - beta2) * clip * clip
   // w -= rate (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + epsilon), with the corrections taken out of the loop
   const correction = Math.sqrt(1 - beta2 ** step)
-  const rate = (learningRate * correction) / (1 - beta1 ** step)
-  const floor = epsilon * correction
+  const constants = {
+    meanDecay: beta1,
+    meanShare: (1 - beta1) * clip,
+    squareDecay: beta2,
+    squareShare: (1 - beta2) * clip * clip,
+    rate: (learningRate * correction) / (1 - beta1 ** step),
+    floor: epsilon * correction,
+  }
   for (const { offset, size, decays } of segments) {
-    const kept = decays ? 1 - learningRate * settings.weightDecay : 1
-    for (let i = offset; i < offset + size; i++) {
-      const g = gradient[i]!
-      const m = beta1 * mean[i]! + meanShare * g
-      const v = beta2 * square[i]! + squareShare * g * g
-      mean[i] = m
-      square[i] = v
-      weights[i] = kept * weights[i]! - (rate * m) / (Math.sqrt(v) + floor)
-    }
+    const weightDecay = decays ? learningRate * settings.weightDecay : 0
+    updateRange(weights, gradient, mean, square, offset, offset + size, { ...constants, weightDecay })
   }
 }
 
