@@ -1,0 +1,53 @@
+// What the live and the plain display say about a run, in words.
+import { formatCount, formatDuration, formatPercent } from '../../base/format.ts'
+import type { RunEvent } from '../../base/progress.ts'
+import { type StageState, secondsLeft } from './run-state.ts'
+
+type EventOf<Type extends RunEvent['type']> = Extract<RunEvent, { type: Type }>
+
+/** Where the run stands before it starts: what is kept, what runs, and why it runs again. */
+export function describeStart({ name, folder, stages }: EventOf<'run-start'>): string[] {
+  const kept = stages.filter(({ state }) => state === 'done').length
+  const again = stages.filter(({ state }) => state === 'changed' || state === 'interrupted')
+  const lines = [`meikai ${name}, in ${folder}: ${stages.length} stages${kept === 0 ? '' : `, ${kept} of them done`}`]
+  for (const { id, state, reasons = [] } of again) {
+    lines.push(state === 'interrupted' ? `${id} goes on where it stopped` : `${id} runs again (${reasons.join('; ')})`)
+  }
+  return lines
+}
+
+/** '3/14 pretrain  52.1 s  what came out'. */
+export function describeEnd(
+  { stage, seconds, kept, summary }: EventOf<'stage-end'>,
+  stages: readonly string[],
+): string {
+  const time = kept ? 'kept' : formatDuration(seconds)
+  return `${place(stages.indexOf(stage) + 1, stages.length)} ${stage}  ${time}  ${summary}`
+}
+
+export function describeFinish({ seconds, report }: EventOf<'run-end'>): string {
+  return `done in ${formatDuration(seconds)}${report === undefined ? '' : `. The report: ${report}`}`
+}
+
+export function place(number: number, count: number): string {
+  return `${String(number).padStart(String(count).length)}/${count}`
+}
+
+/** 'step 412 of 1,100 (37 %) · loss 1.234 · held-out 1.301 · 24,300 tokens/s · 18 s left', as far as it is known. */
+export function describeProgress(stage: StageState, now: number): string {
+  const parts: string[] = []
+  if (stage.total > 0) {
+    const unit = stage.unit === 'steps' ? 'step ' : ''
+    const share = formatPercent(stage.done / stage.total, 0)
+    parts.push(
+      `${unit}${formatCount(stage.done)} of ${formatCount(stage.total)}${unit === '' ? ` ${stage.unit}` : ''} (${share})`,
+    )
+  }
+  if (stage.loss !== undefined) parts.push(`loss ${stage.loss.toFixed(3)}`)
+  for (const [set, loss] of Object.entries(stage.heldOut)) parts.push(`${set} ${loss.toFixed(3)}`)
+  if (stage.tokensPerSecond !== undefined) parts.push(`${formatCount(stage.tokensPerSecond)} tokens/s`)
+  if (stage.note !== undefined) parts.push(stage.note)
+  const left = secondsLeft(stage, now)
+  parts.push(left === undefined ? formatDuration(now - stage.startedAt) : `${formatDuration(left)} left`)
+  return parts.join(' · ')
+}
