@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest'
 
 const root = resolve(import.meta.dirname, '..')
 const player = [process.execPath, '--import', 'tsx', 'test/cli-display.fixture.ts']
+const escapeCharacter = '\u001b'
 const hasTerminal = spawnSync('python3', ['-c', 'import pty']).status === 0
 
 describe.skipIf(!hasTerminal)('on a terminal (needs python3 to make one)', () => {
@@ -42,7 +43,7 @@ describe.skipIf(!hasTerminal)('on a terminal (needs python3 to make one)', () =>
     )
     expect(status).toBe(130)
     expect(seconds).toBeLessThan(20) // the checkpoint would take a minute
-    expect(output.lastIndexOf('\u001b[?25h')).toBeGreaterThan(output.lastIndexOf('\u001b[?25l'))
+    expect(output.lastIndexOf(`${escapeCharacter}[?25h`)).toBeGreaterThan(output.lastIndexOf(`${escapeCharacter}[?25l`))
   })
 })
 
@@ -94,8 +95,8 @@ function screen(output: string): string[] {
   const lines: string[] = ['']
   let row = 0
   let column = 0
-  for (const part of output.match(/\u001b\[[\d;?]*[A-Za-z]|\r|\n|[^\u001b\r\n]+/g) ?? []) {
-    const [, count, kind] = /^\u001b\[([\d;?]*)([A-Za-z])$/.exec(part) ?? []
+  const sequence = new RegExp(`${escapeCharacter}\\[([\\d;?]*)([A-Za-z])|\\r|\\n|[^${escapeCharacter}\\r\\n]+`, 'g')
+  for (const [part, count, kind] of output.matchAll(sequence)) {
     if (part === '\n') {
       row++
       lines[row] ??= ''
