@@ -34,7 +34,7 @@ export function readArguments(command: AnyCommand, rawArguments: string[]) {
   const missing = places.filter(([, { required }]) => required !== false).slice(positionals)[0]
   if (missing !== undefined)
     refuse(`${name}: ${missing[0].toUpperCase()} is missing (${lowerFirst(missing[1].description)}).`)
-  if (positionals > places.length) refuse(`${name}: ${positionals} arguments are too many.`)
+  if (positionals > places.length) refuse(`${name}: ${positionals} arguments, where ${places.length} can stand.`)
   try {
     return parseArgs(rawArguments, known)
   } catch (error) {

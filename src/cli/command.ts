@@ -12,8 +12,8 @@ export interface Command<Arguments extends ArgsDef = ArgsDef> extends CommandDef
   meta: { name: string; description: string }
   args: Arguments
   examples: readonly [Example, ...Example[]]
-  /** Does it. Heavy imports belong in here. What it returns is the exit status; nothing is 0. */
-  run(context: CommandContext<Arguments>): Promise<number | undefined>
+  /** Does it. Heavy imports belong in here. Returns the exit status. */
+  run(context: CommandContext<Arguments>): Promise<number>
 }
 
 /** Keeps the arguments' types. */

@@ -1,6 +1,5 @@
 // meikai init: a commented recipe to start from.
-import { access } from 'node:fs/promises'
-import { UserError } from '../../base/errors.ts'
+import { requireAbsent } from '../absent.ts'
 import { defineCommand, jsonOption } from '../command.ts'
 
 export const init = defineCommand({
@@ -11,7 +10,7 @@ export const init = defineCommand({
   },
   examples: [{ line: 'meikai init my-recipe.yaml', purpose: 'write my-recipe.yaml, to be filled in' }],
   async run({ args: { file, json } }) {
-    if (await exists(file)) throw new UserError(`${file}: is there already. Give another name, or remove it first.`)
+    await requireAbsent(file)
     const { writeFileAtomic } = await import('../../base/files.ts')
     const { writeExample } = await import('../../recipe/reference.ts')
     await writeFileAtomic(file, writeExample())
@@ -20,14 +19,6 @@ export const init = defineCommand({
         ? JSON.stringify({ type: 'recipe-written', file })
         : `${file} is written. Fill in its paths, then: meikai doctor ${file}`,
     )
+    return 0
   },
 })
-
-async function exists(file: string): Promise<boolean> {
-  try {
-    await access(file)
-    return true
-  } catch {
-    return false
-  }
-}

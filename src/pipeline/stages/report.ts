@@ -1,7 +1,7 @@
 // The report stage: gathers what every other stage left, and writes the page, the numbers and the text.
 import { join } from 'node:path'
-import { internal } from '../../base/errors.ts'
-import { writeFileAtomic, writeJson } from '../../base/files.ts'
+import { internal, UserError } from '../../base/errors.ts'
+import { readJson, writeFileAtomic, writeJson } from '../../base/files.ts'
 import type { TrainingEvent } from '../../base/progress.ts'
 import { printPrompts } from '../../exam/prompts.ts'
 import type { ExamItem } from '../../exam/records.ts'
@@ -10,7 +10,8 @@ import { loadVerdicts } from '../../preference/verdicts.ts'
 import type { Recipe, VariantName } from '../../recipe/recipe.ts'
 import { buildReport } from '../../report/report.ts'
 import type { ReportInput, ReportPairs, ReportTraining, VariantRole } from '../../report/report-input.ts'
-import { type Manifest, readManifest } from '../../runs/manifest.ts'
+import { lockFolder } from '../../runs/lock.ts'
+import { describeOutputs, type Manifest, readManifest, writeManifest } from '../../runs/manifest.ts'
 import { metricsName, readMetrics } from '../../runs/metrics.ts'
 import { promptOptions } from '../prompts.ts'
 import type { Stage, StageVariants } from '../stage.ts'
@@ -20,7 +21,7 @@ import { loadAnswers } from './examine.ts'
 import { loadPairs } from './pair.ts'
 import { loadProbes } from './probe.ts'
 
-export const reportFiles = { html: 'report.html', json: 'report.json', markdown: 'report.md' }
+export const reportFiles = { html: 'report.html', json: 'report.json', markdown: 'report.md', input: 'input.json' }
 
 const roles: Record<VariantName, VariantRole> = {
   base: 'base',
@@ -40,12 +41,44 @@ export function reportStage(recipe: Recipe, stages: readonly Stage[], variants: 
     inputs: {},
     settings: recipe.written,
     async run({ folder, runFolder }) {
-      const report = buildReport(await gatherReport(recipe, stages, variants, runFolder))
-      await writeFileAtomic(join(folder, reportFiles.html), report.html)
-      await writeJson(join(folder, reportFiles.json), report.json)
-      await writeFileAtomic(join(folder, reportFiles.markdown), report.markdown)
-      return { outputs: Object.values(reportFiles), summary: report.json.finding }
+      const input = await gatherReport(recipe, stages, variants, runFolder)
+      await writeFileAtomic(join(folder, reportFiles.input), JSON.stringify(input))
+      const finding = await writeReport(folder, input)
+      return { outputs: Object.values(reportFiles), summary: finding }
     },
+  }
+}
+
+/** Writes the page, the numbers and the text into the report's folder; returns the finding in a sentence or two. */
+async function writeReport(folder: string, input: ReportInput): Promise<string> {
+  const report = buildReport(input)
+  await writeFileAtomic(join(folder, reportFiles.html), report.html)
+  await writeJson(join(folder, reportFiles.json), report.json)
+  await writeFileAtomic(join(folder, reportFiles.markdown), report.markdown)
+  return report.json.finding
+}
+
+/**
+ * Writes a finished run's report anew, from what its report stage gathered.
+ * @returns the folder that it lies in, and the finding.
+ * @throws UserError where the run has no report yet, or another process is in it.
+ */
+export async function rewriteReport(runFolder: string): Promise<{ folder: string; finding: string }> {
+  const folder = join(runFolder, 'report')
+  const manifest = await readManifest(folder)
+  if (manifest === null) {
+    throw new UserError(
+      `${runFolder}: no finished report there. Name the folder of a finished run, such as runs/quickstart.`,
+    )
+  }
+  const unlock = await lockFolder(runFolder)
+  try {
+    const finding = await writeReport(folder, (await readJson(join(folder, reportFiles.input))) as ReportInput)
+    const { format: _, ...kept } = manifest
+    await writeManifest(folder, { ...kept, outputs: await describeOutputs(folder, Object.values(reportFiles)) })
+    return { folder, finding }
+  } finally {
+    await unlock()
   }
 }
 
