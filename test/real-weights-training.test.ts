@@ -1,0 +1,137 @@
+// Real weights learn: stories15M with LoRA, on legal English it has never seen, and on preference pairs.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { writeJsonLines } from '../src/base/files.ts'
+import type { TrainingEvent } from '../src/base/progress.ts'
+import type { PairRow, TokenRow } from '../src/data/records.ts'
+import { train } from '../src/engine/embedded/train.ts'
+import type { TrainingJob } from '../src/engine/engine.ts'
+import { loadTokenizer, type Tokenizer } from '../src/tokenizer/tokenizer.ts'
+import { storiesMissing, writeStories } from './stories.ts'
+
+const stories = [
+  [
+    'Lily had a red ball.',
+    'She loved to play with it in the garden every day.',
+    'It with loved the garden she day in every.',
+  ],
+  [
+    'Tom saw a little dog.',
+    'The dog was sad because it was lost and hungry.',
+    'Was dog hungry the lost because and it was sad.',
+  ],
+  [
+    'Mum made a big cake.',
+    'She put it on the table and called her children.',
+    'Table it she children put the her called and on.',
+  ],
+  [
+    'Ben went to the park.',
+    'He played on the swings with his best friend Sam.',
+    'Swings on Sam his played he best with the friend.',
+  ],
+] as const
+
+describe.skipIf(storiesMissing !== undefined)(`stories15M learns (${storiesMissing ?? 'real weights'})`, () => {
+  const folder = mkdtempSync(join(tmpdir(), 'meikai-learning-'))
+  const model = { folder: join(folder, 'model') }
+  let tokenizer: Tokenizer
+  beforeAll(async () => {
+    await writeStories(model.folder)
+    tokenizer = await loadTokenizer(model.folder)
+  }, 60_000)
+  afterAll(() => rmSync(folder, { recursive: true }))
+
+  const job = (change: Pick<TrainingJob, 'objective' | 'trainingFile' | 'batch' | 'steps' | 'learningRate'>) => ({
+    model,
+    method: { kind: 'lora' as const, rank: 8, alpha: 16, targetModules: ['q_proj', 'v_proj', 'up_proj', 'down_proj'] },
+    evaluationFiles: { heldOut: join(folder, 'held-out.jsonl') },
+    outputFolder: join(folder, 'output'),
+    accumulate: 1,
+    finalLearningRateShare: 0.1,
+    schedule: 'linear' as const,
+    warmupSteps: 2,
+    weightDecay: 0,
+    adamBeta1: 0.9,
+    adamBeta2: 0.98,
+    adamEpsilon: 1e-8,
+    clipNorm: 1,
+    evaluateEverySteps: 1000,
+    checkpointEverySteps: 1000,
+    keepCheckpoints: 1,
+    keep: 'last' as const,
+    snapshotSteps: [],
+    seed: 1,
+    threads: 2,
+    ...change,
+  })
+
+  async function run(settings: TrainingJob) {
+    const events: TrainingEvent[] = []
+    for await (const event of train(settings, new AbortController().signal)) events.push(event)
+    const evaluations = events.filter((event) => event.type === 'evaluation-end')
+    return { before: evaluations[0]!, after: evaluations.at(-1)! }
+  }
+
+  it('lowers the loss on held-out paragraphs of a text that it is trained on', async () => {
+    const text = await readFile(new URL('../LICENSE', import.meta.url), 'utf8')
+    const paragraphs = text.split(/\n\s*\n/).map((paragraph) => paragraph.replace(/\s+/g, ' ').trim())
+    const rows = paragraphs
+      .filter((paragraph) => paragraph.length > 80)
+      .map((paragraph, i): TokenRow => {
+        const tokens = [...tokenizer.encode(paragraph), tokenizer.endToken].slice(0, 256)
+        return { id: `${i}`, source: 'LICENSE', tokens, lossFrom: 1 }
+      })
+    await writeJsonLines(
+      join(folder, 'training.jsonl'),
+      rows.filter((_, i) => i % 4 !== 0),
+    )
+    await writeJsonLines(
+      join(folder, 'held-out.jsonl'),
+      rows.filter((_, i) => i % 4 === 0),
+    )
+    const { before, after } = await run(
+      job({
+        objective: { kind: 'next-token' },
+        trainingFile: join(folder, 'training.jsonl'),
+        batch: { tokens: 512, sequenceTokens: 256 },
+        steps: 20,
+        learningRate: 3e-3,
+      }),
+    )
+    expect(before.loss).toBeGreaterThan(4) // stories have not prepared it for this
+    expect(after.loss).toBeLessThan(before.loss - 0.5)
+  })
+
+  it('moves chosen up and rejected away from it under RPO, on pairs that it was not trained on too', async () => {
+    const pairs = stories.map(([start, chosen, rejected], i): PairRow => {
+      const response = (words: string) => [...tokenizer.encodeContinuation(` ${words}`), tokenizer.endToken]
+      return {
+        id: `${i}`,
+        question: `${i}`,
+        promptTokens: tokenizer.encode(start),
+        chosenTokens: response(chosen),
+        rejectedTokens: response(rejected),
+      }
+    })
+    await writeJsonLines(join(folder, 'training.jsonl'), pairs.slice(0, 3))
+    await writeJsonLines(join(folder, 'held-out.jsonl'), pairs.slice(3))
+    const { before, after } = await run(
+      job({
+        objective: { kind: 'preference', loss: 'rpo', beta: 0.1, alpha: 1, reference: model },
+        trainingFile: join(folder, 'training.jsonl'),
+        batch: { pairs: 3, maxTokens: 512 },
+        steps: 12,
+        learningRate: 1e-3,
+      }),
+    )
+    expect(before.preference!.margin).toBeCloseTo(0, 4) // the policy starts as its own reference
+    expect(after.preference!.margin).toBeGreaterThan(0.1)
+    expect(after.preference!.chosenLogProbability).toBeGreaterThan(before.preference!.chosenLogProbability)
+    expect(after.preference!.accuracy).toBe(1)
+    expect(after.loss).toBeLessThan(before.loss)
+  })
+})
