@@ -112,7 +112,7 @@ async function* events(process: ChildProcess): AsyncGenerator<RunEvent> {
   for await (const line of createInterface({ input: process.stdout })) yield JSON.parse(line) as RunEvent
 }
 
-/** What a run left, by name: hashes of outputs, of curves without times, and of report.json without times. */
+/** What a run left, by name: hashes of outputs, of curves without times, and of the report's numbers and records without times. */
 async function fingerprint(run: string): Promise<Map<string, string>> {
   const found = new Map<string, string>()
   for (const stage of (await readdir(run, { withFileTypes: true })).filter((entry) => entry.isDirectory())) {
@@ -120,14 +120,16 @@ async function fingerprint(run: string): Promise<Map<string, string>> {
     const manifest = await readManifest(folder)
     for (const { path, sha256 } of manifest?.outputs ?? []) {
       // The page and its text print times; an adapter's configuration names the folder of its base.
-      if (/report\.(html|md|json)$|adapter_config\.json$/.test(path)) continue
+      if (stage.name === 'report' || path.endsWith('adapter_config.json')) continue
       found.set(`${stage.name}/${path}`, sha256)
     }
     const metrics = await readMetrics(join(folder, metricsName))
     if (metrics.length > 0) found.set(`${stage.name}/${metricsName}`, hashJson(withoutSeconds(metrics)))
   }
-  const report: unknown = JSON.parse(await readFile(join(run, 'report', 'report.json'), 'utf8'))
-  found.set('report/report.json', hashJson(withoutSeconds(report)))
+  for (const path of ['report/report.json', 'report/input.json']) {
+    const report: unknown = JSON.parse(await readFile(join(run, path), 'utf8'))
+    found.set(path, hashJson(withoutSeconds(report)))
+  }
   return found
 }
 
