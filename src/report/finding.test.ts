@@ -90,6 +90,16 @@ describe('describeFinding', () => {
       exam(['pretrained', 0.22, 0.18], ['rpo', 0.19, 0.21]),
       /^No variant answers better than chance \(20\.0 %\)/,
     ],
+    [
+      'at chance for want of form',
+      {
+        ...exam(),
+        variants: {
+          base: { role: 'base', kinds: {}, answer: way(0.01, 190), explain: way(0, 170), drop: difference(0.01) },
+        },
+      },
+      /recipe\. In 90 % of the outputs no answer could be read\.$/,
+    ],
     ['one way', exam(['pretrained', 0.83]), /^No variant was examined both ways/],
     ['no variant', exam(), /^Nothing was examined/],
     ['no item', { ...exam(['pretrained', 0, 0]), items: 0 }, /^Nothing was examined/],
@@ -116,6 +126,8 @@ describe('describeLimits', () => {
     expect(as.join('\n')).toContain('Training on the winners alone explains as well (86.0 %) as RPO (85.0 %)')
     const worse = describeLimits(input, exam(['pretrained', 0.8, 0.4], ['rpo', 0.8, 0.85], ['winners', 0.8, 0.6]))
     expect(worse.join('\n')).not.toContain('winners alone')
+    const chance = describeLimits(input, exam(['pretrained', 0.2, 0.2], ['rpo', 0.2, 0.2], ['winners', 0.2, 0.2]))
+    expect(chance.join('\n')).not.toContain('winners alone')
   })
 
   it('names the seed, variants below chance, and the recipe’s own notes', () => {

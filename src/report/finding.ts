@@ -18,7 +18,7 @@ export function describeFinding(exam: ExamSummary): string {
     return 'No variant was examined both ways on the same questions, so the drop when explaining is not known.'
   }
   if (atChance(exam)) {
-    return `No variant answers better than chance (${formatPercent(exam.chance!)}): the run shows that every stage works, and nothing about the recipe.`
+    return `No variant answers better than chance (${formatPercent(exam.chance!)}): the run shows that every stage works, and nothing about the recipe.${describeForm(exam)}`
   }
   const pretrained = examined.find(({ name }) => exam.variants[name]!.role === 'pretrained')
   const rpo = examined.find(({ name }) => exam.variants[name]!.role === 'rpo')
@@ -29,6 +29,16 @@ export function describeFinding(exam: ExamSummary): string {
   const fall = `${pretrained.name} loses ${points(pretrained.drop.difference)} points when it must explain first (${share(pretrained.answer)} to ${share(pretrained.explain)})`
   if (rpo === undefined) return `${fall}. No variant trained with RPO was examined.`
   return `${fall}; ${describeRecovery(exam, pretrained, rpo)}${describeRival(exam, rpo)}`
+}
+
+/** Whether low accuracy is a matter of form: outputs in which no answer could be read. */
+function describeForm({ variants }: ExamSummary): string {
+  const ways = Object.values(variants).flatMap(({ answer, explain }) => [answer ?? [], explain ?? []].flat())
+  const outputs = ways.reduce((sum, { items }) => sum + items, 0)
+  const unreadable = ways.reduce((sum, way) => sum + way.unreadable + way.truncated, 0)
+  return unreadable > outputs / 2
+    ? ` In ${formatPercent(unreadable / outputs, 0)} of the outputs no answer could be read.`
+    : ''
 }
 
 function describeRecovery(exam: ExamSummary, pretrained: Examined, rpo: Examined): string {
@@ -74,7 +84,7 @@ export function describeLimits(input: ReportInput, exam: ExamSummary): string[] 
   }
   const winners = bothOf(exam, 'winners')
   const rpo = bothOf(exam, 'rpo')
-  if (winners && rpo) {
+  if (winners && rpo && !atChance(exam)) {
     const versus = comparisonOf(exam, rpo.name, winners.name)
     if (versus && (versus.p >= SIGNIFICANCE || versus.difference < 0)) {
       limits.push(

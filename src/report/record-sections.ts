@@ -16,10 +16,12 @@ export function pairsSection({ pairs }: ReportInput): Markup {
 function pairSet(set: ReportPairs): Markup {
   const shown = set.pairs.slice(0, MAX_SHOWN_PAIRS)
   const verdicts = Object.entries(set.verdicts)
+  const counted = Object.entries(set.counts).filter(([, count]) => count > 0)
+  const none = Object.keys(set.counts).filter((reason) => set.counts[reason] === 0)
   return html`<h3>${set.title} <small>for ${set.variants.join(', ')}</small></h3>
 <table class="counts"><caption>${formatCount(set.questions)} questions, ${formatCount(set.samples)} samples, ${formatCount(set.used)} pairs used</caption>
 <thead><tr><th scope="col">What became of them</th><th scope="col">Count</th></tr></thead>
-<tbody>${Object.entries(set.counts).map(
+<tbody>${counted.map(
     ([reason, count]) => html`
 <tr><th scope="row">${wordsOf(reason)}</th><td>${formatCount(count)}</td></tr>`,
   )}${verdicts.map(
@@ -27,7 +29,7 @@ function pairSet(set: ReportPairs): Markup {
 <tr><th scope="row">reviewers: ${verdict}</th><td>${formatCount(count ?? 0)}</td></tr>`,
   )}
 </tbody></table>
-${verdicts.length === 0 && html`<p class="note">No reviewer’s verdicts.</p>`}
+<p class="note">${none.length > 0 && `None: ${none.map(wordsOf).join(', ')}.`} ${verdicts.length === 0 && 'No reviewer’s verdicts.'}</p>
 ${shown.length > 0 && html`<details><summary>Pairs: ${shown.length === set.used ? `all ${set.used}` : `the first ${shown.length} of ${set.used}`}</summary>${pairCards(shown)}</details>`}`
 }
 
@@ -50,14 +52,14 @@ function pairCard(pair: ReportPair, prompt: string): Markup {
 <article class="card"><p class="head"><b>${pair.id}</b>${pair.verdict !== undefined && html` <span class="badge">${pair.verdict}</span>`}</p><pre class="prompt text"${languageOf(prompt)}>${prompt}</pre><div class="both"><div><p class="head"><span class="key chosen"></span>chosen <small>${pair.chosenFrom}</small></p><p class="text output"${languageOf(pair.chosen)}>${pair.chosen}</p></div><div><p class="head"><span class="key rejected"></span>rejected <small>${pair.rejectedReason}</small></p><p class="text output"${languageOf(pair.rejected)}>${pair.rejected}</p></div></div></article>`
 }
 
-export function recordSection({ run, recipe, stages }: ReportInput): Markup {
+export function recordSection({ run, recipe, stages, variants: all }: ReportInput): Markup {
   const total = stages.reduce((sum, { seconds }) => sum + seconds, 0)
   return html`
 <table class="counts"><caption>Time by stage: ${formatDuration(total)} in all</caption>
 <thead><tr><th scope="col">Stage</th><th scope="col" class="more words">For</th><th scope="col">Time</th><th scope="col">Share</th></tr></thead>
 <tbody>${stages.map(
     ({ id, title, seconds, variants }) => html`
-<tr><th scope="row">${title}<small>${id}</small></th><td class="more words">${variants.join(', ')}</td><td>${formatDuration(seconds)}</td><td>${rate(seconds, total)}</td></tr>`,
+<tr><th scope="row">${title}<small>${id}</small></th><td class="more words">${variants.length === all.length ? 'all' : variants.join(', ')}</td><td>${formatDuration(seconds)}</td><td>${rate(seconds, total)}</td></tr>`,
   )}
 </tbody></table>
 <h3>Sources and licences</h3>
