@@ -33,7 +33,9 @@ function questions(count: number, samples: number): SampleRequest[] {
 const folder = await mkdtemp(join(tmpdir(), 'meikai-bench-'))
 try {
   await writeSmallModel(folder, miniatureShape)
-  console.log(`float32 matrix rate: ${((await measureMatrixRate(threads)) / 1e9).toFixed(0)} GFLOP/s on ${threads} threads\n`)
+  console.log(
+    `float32 matrix rate: ${((await measureMatrixRate(threads)) / 1e9).toFixed(0)} GFLOP/s on ${threads} threads\n`,
+  )
   console.log('case                                     sequences   completions   tokens   seconds   tokens/s')
   const cases = [
     { name: 'explanations: 8 a question, drawn', count: 210, samples: 8, sequences: 128, changes: {} },

@@ -22,7 +22,7 @@ describe.skipIf(!hasTerminal)('on a terminal (needs python3 to make one)', () =>
       '✓ 3/3 examine  1.0 s  2 answers',
       'done in 6.0 s. The report: /runs/demo/report/report.html',
     ])
-    expect(output).toMatch(/step \d+ of 40 \(\d+ %\) · loss 2\.\d+ · 10,000 tokens\/s · [\d.]+ s left/)
+    expect(output).toMatch(/step \d+ of 40 \(\d+ %\) · [\d.]+ s left · loss 2\.\d+ · 10,000 tokens\/s/)
     expect(output).toContain('問：痛風の原因はどれか。')
   })
 
@@ -41,7 +41,7 @@ describe.skipIf(!hasTerminal)('on a terminal (needs python3 to make one)', () =>
       ],
       '--stubborn',
     )
-    expect(status).toBe(130)
+    expect(status).toBe(-2) // ended by the signal itself, which a shell shows as 130
     expect(seconds).toBeLessThan(20) // the checkpoint would take a minute
     expect(output.lastIndexOf(`${escapeCharacter}[?25h`)).toBeGreaterThan(output.lastIndexOf(`${escapeCharacter}[?25l`))
   })
@@ -54,9 +54,7 @@ test('in a pipe: plain lines, no control characters', () => {
     'meikai demo, in /runs/demo: 3 stages, 1 of them done',
     'pretrain runs again (pretrain.learningRate: 0.001 -> 0.002)',
     '1/3 corpus  kept  120 documents',
-    '2/3 pretrain starts',
     '2/3 pretrain  2.0 s  loss 2.000',
-    '3/3 examine starts',
     'warning: examine: one answer ran on',
     '3/3 examine  1.0 s  2 answers',
     'done in 6.0 s. The report: /runs/demo/report/report.html',

@@ -32,7 +32,9 @@ export function listenForInterrupt(onFirst: () => void, onSecond: () => void): {
       onFirst()
     } else if (now - pressedAt > samePressMilliseconds) {
       onSecond()
-      process.exit(new Interrupted(name).status)
+      // By the signal itself, past all that would run at exit: threads that compute cannot be asked to stop.
+      process.removeAllListeners(name)
+      process.kill(process.pid, name)
     }
   }
   process.on('SIGINT', press)

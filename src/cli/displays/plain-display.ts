@@ -21,7 +21,6 @@ export function plainDisplay(output: Output, clock = () => performance.now() / 1
           return
         case 'stage-start':
           toldAt = now
-          say(`${place(event.index + 1, event.count)} ${event.stage} starts`)
           return
         case 'stage-end':
           say(describeEnd(event, state.stages))

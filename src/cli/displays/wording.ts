@@ -33,21 +33,20 @@ export function place(number: number, count: number): string {
   return `${String(number).padStart(String(count).length)}/${count}`
 }
 
-/** 'step 412 of 1,100 (37 %) · loss 1.234 · held-out 1.301 · 24,300 tokens/s · 18 s left', as far as it is known. */
+/** 'step 412 of 1,100 (37 %) · 18 s left · loss 1.234 · 24,300 tokens/s · held-out 1.301', as far as it is known. */
 export function describeProgress(stage: StageState, now: number): string {
   const parts: string[] = []
-  if (stage.total > 0) {
-    const unit = stage.unit === 'steps' ? 'step ' : ''
-    const share = formatPercent(stage.done / stage.total, 0)
-    parts.push(
-      `${unit}${formatCount(stage.done)} of ${formatCount(stage.total)}${unit === '' ? ` ${stage.unit}` : ''} (${share})`,
-    )
-  }
-  if (stage.loss !== undefined) parts.push(`loss ${stage.loss.toFixed(3)}`)
-  for (const [set, loss] of Object.entries(stage.heldOut)) parts.push(`${set} ${loss.toFixed(3)}`)
-  if (stage.tokensPerSecond !== undefined) parts.push(`${formatCount(stage.tokensPerSecond)} tokens/s`)
-  if (stage.note !== undefined) parts.push(stage.note)
+  if (stage.total > 0) parts.push(`${describeCount(stage)} (${formatPercent(stage.done / stage.total, 0)})`)
   const left = secondsLeft(stage, now)
   parts.push(left === undefined ? formatDuration(now - stage.startedAt) : `${formatDuration(left)} left`)
+  if (stage.loss !== undefined) parts.push(`loss ${stage.loss.toFixed(3)}`)
+  if (stage.tokensPerSecond !== undefined) parts.push(`${formatCount(stage.tokensPerSecond)} tokens/s`)
+  for (const [set, loss] of Object.entries(stage.heldOut)) parts.push(`${set} ${loss.toFixed(3)}`)
+  if (stage.note !== undefined) parts.push(stage.note)
   return parts.join(' · ')
+}
+
+function describeCount({ done, total, unit }: StageState): string {
+  const count = `${formatCount(done)} of ${formatCount(total)}`
+  return unit === 'steps' ? `step ${count}` : `${count} ${unit}`
 }
