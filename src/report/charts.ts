@@ -78,7 +78,7 @@ export function drawAccuracy(exam: ExamSummary, width: number, label: string): M
   const names = Object.keys(exam.variants)
   const ticks = [0, 20, 40, 60, 80, 100]
   const longest = Math.max(...names.map((name) => name.length))
-  const marginLeft = Math.min(longest * 7.5 + 16, width * 0.36)
+  const marginLeft = Math.min(longest * 8.2 + 16, width * 0.36)
   const rows = names.flatMap((name) => {
     const { answer, explain } = exam.variants[name]!
     return [accuracyRow(name, answer, 'answer'), accuracyRow(name, explain, 'explain')].filter((row) => row !== null)
@@ -144,6 +144,11 @@ function draw(label: string, options: Plot.PlotOptions): Markup {
   svg.removeAttribute('style')
   svg.setAttribute('role', 'img')
   return new Markup(
-    (svg.outerHTML as string).replace(/-?\d+\.\d{2,}/g, (number) => String(Number(Number(number).toFixed(1)))),
+    (svg.outerHTML as string).replace(PLACES, (place) =>
+      place.replace(/-?\d+\.\d{2,}/g, (number) => String(Number(Number(number).toFixed(1)))),
+    ),
   )
 }
+
+/** Attributes that say where something stands; a tenth of a pixel is enough for them. */
+const PLACES = / (?:d|transform|[cxy]{1,2}[12]?|width|height)="[^"]*"/g

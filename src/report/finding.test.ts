@@ -134,7 +134,7 @@ describe('describeLimits', () => {
     const limits = describeLimits(input, exam(['base', 0.06, 0.01], ['pretrained', 0.8, 0.4])).join('\n')
     expect(limits).toContain('seed 7')
     expect(limits).toContain(
-      'base scores below chance (20.0 %): 0 of 200 answers and 0 of 200 explanations name no option.',
+      'base scores below chance (20.0 %): in 0 of 200 answers and 0 of 200 explanations no answer could be read.',
     )
     expect(limits).not.toContain('pretrained scores below')
     expect(limits).toContain('A note of the recipe’s own.')

@@ -93,8 +93,9 @@ export function describeLimits(input: ReportInput, exam: ExamSummary): string[] 
     }
   }
   for (const { name, answer, explain } of belowChance(exam)) {
+    const unread = (way: WaySummary) => `${way.unreadable + way.truncated} of ${way.items}`
     limits.push(
-      `${name} scores below chance (${formatPercent(exam.chance!)}): ${answer.unreadable} of ${answer.items} answers and ${explain.unreadable} of ${explain.items} explanations name no option.`,
+      `${name} scores below chance (${formatPercent(exam.chance!)}): in ${unread(answer)} answers and ${unread(explain)} explanations no answer could be read.`,
     )
   }
   if (input.pairs.length > 0 && input.pairs.every(({ verdicts }) => Object.keys(verdicts).length === 0)) {

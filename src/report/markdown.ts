@@ -50,10 +50,10 @@ export function printMarkdown(input: ReportInput, { finding, limits, exam, train
     parts.push(
       `## By kind of question`,
       table(
-        ['Variant', ...kinds.map((kind) => `${kind}, answering / explaining`)],
-        variants.map(([name, variant]) => [
-          name,
-          ...kinds.map((kind) => WAYS.map((way) => percent(variant.kinds[kind]?.[way]?.accuracy)).join(' / ')),
+        ['Kind, answering / explaining', ...variants.map(([name]) => name)],
+        kinds.map((kind) => [
+          kind,
+          ...variants.map(([, { kinds }]) => WAYS.map((way) => percent(kinds[kind]?.[way]?.accuracy)).join(' / ')),
         ]),
       ),
     )

@@ -172,13 +172,21 @@ ${summaries.map((summary) => {
 })}</table>`
 }
 
+/** Longer prompts (worked examples before the question) open on demand. */
+const MAX_OPEN_PROMPT = 400
+
+function promptText(prompt: string): Markup {
+  const text = html`<pre class="prompt text"${languageOf(prompt)}>${prompt}</pre>`
+  return prompt.length <= MAX_OPEN_PROMPT ? text : html`<details><summary>The prompt</summary>${text}</details>`
+}
+
 export function probesSection({ probes, trainings }: ReportInput): Markup {
   if (probes.length === 0) return html`<p class="empty">No fixed questions were followed through training.</p>`
   const titles = new Map(trainings.map((training) => [training.stage, training.title]))
   const byQuestion = groupBy(probes, ({ question }) => question)
   return html`${[...byQuestion].map(
     ([question, ofQuestion], index) => html`<details${index === 0 ? html` open` : ''}><summary>${question}</summary>
-<pre class="prompt text"${languageOf(ofQuestion[0]!.prompt)}>${ofQuestion[0]!.prompt}</pre>
+${promptText(ofQuestion[0]!.prompt)}
 <table class="probes"><caption>What is written after so many steps of each stage</caption>
 <thead><tr><th scope="col">Step</th><th scope="col">Text</th></tr></thead>
 ${[...groupBy(ofQuestion, ({ stage }) => stage)].map(
