@@ -49,10 +49,12 @@ export const folders: Record<string, string[]> = {
     'export',
     'data',
     'tokenizer',
-    // Adapters merged into what comes next; the model's context and size, for prompts and disk.
+    // Adapters merged into what comes next; the model's context and size, its weights looked over; the machine's speed.
     'formats/merge.ts',
+    'model/checkpoint.ts',
     'model/config.ts',
     'model/weights.ts',
+    'runtime/matrix-rate.ts',
   ],
   web: ['runs', 'report', 'preference', 'data', 'sampler', 'tokenizer'],
   cli: [

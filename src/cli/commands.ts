@@ -7,6 +7,7 @@ export type AnyCommand = Command<any>
 export const commands: Record<string, () => Promise<AnyCommand>> = {
   run: async () => (await import('./commands/run.ts')).run,
   init: async () => (await import('./commands/init.ts')).init,
+  doctor: async () => (await import('./commands/doctor.ts')).doctor,
   report: async () => (await import('./commands/report.ts')).report,
   clean: async () => (await import('./commands/clean.ts')).clean,
   miniature: async () => (await import('./commands/miniature.ts')).miniature,

@@ -1,30 +1,53 @@
-// The plan of a run, for --dry-run: every stage with its state and reason, the disk it will need.
-import { formatBytes } from '../base/format.ts'
+// The plan of a run, for --dry-run: every stage with its state and reason, the time and disk it will need.
+import { formatBytes, formatDuration } from '../base/format.ts'
 import { estimateDisk } from '../pipeline/disk.ts'
+import { diagnose } from '../pipeline/doctor/diagnose.ts'
+import type { RunEstimate } from '../pipeline/doctor/estimate.ts'
+import type { Finding } from '../pipeline/doctor/finding.ts'
 import { planRecipe } from '../pipeline/run.ts'
-import type { Recipe } from '../recipe/recipe.ts'
+import type { LoadedRecipe } from '../recipe/recipe.ts'
 import { table } from './table.ts'
 
 const stateWords = { done: 'done', changed: 'runs again', interrupted: 'goes on', new: 'runs' }
 
 /** Prints what would run; nothing is written. */
-export async function showPlan(recipe: Recipe, runsFolder: string, options: { json: boolean }): Promise<void> {
-  const plan = await planRecipe(recipe, { runsFolder })
+export async function showPlan(loaded: LoadedRecipe, runsFolder: string, options: { json: boolean }): Promise<void> {
+  const { recipe } = loaded
+  const { name, folder, stages, warnings } = await planRecipe(recipe, { runsFolder })
   const disk = await estimateDisk(recipe, runsFolder)
+  const { estimate, problems } = await examine(loaded, runsFolder)
+  const toRun = new Set(stages.filter(({ state }) => state !== 'done').map(({ id }) => id))
+  const times = new Map((estimate?.stages ?? []).filter(({ id }) => toRun.has(id)).map((one) => [one.id, one.seconds]))
   if (options.json) {
-    const { name, folder, stages, warnings } = plan
-    console.log(JSON.stringify({ type: 'plan', name, folder, stages, warnings, disk }))
+    const seconds = Object.fromEntries(times)
+    console.log(JSON.stringify({ type: 'plan', name, folder, stages, warnings, disk, seconds, problems }))
     return
   }
-  const bytes = new Map(disk.stages.map(({ id, bytes }) => [id, bytes]))
-  console.log(`${plan.name}, in ${plan.folder}`)
-  for (const warning of plan.warnings) console.log(`warning: ${warning}`)
-  const rows = plan.stages.map(({ id, title, state, reasons }) => [
+  const bytes = new Map(disk.stages.map((one) => [one.id, one.bytes]))
+  console.log(`${name}, in ${folder}`)
+  for (const warning of warnings) console.log(`warning: ${warning}`)
+  for (const { severity, message } of problems) console.log(`${severity}: ${message}`)
+  const rows = stages.map(({ id, title, state, reasons }) => [
     id,
     stateWords[state],
-    bytes.has(id) ? formatBytes(bytes.get(id) ?? 0) : '',
+    times.has(id) ? formatDuration(times.get(id) ?? 0) : '',
+    toRun.has(id) && bytes.has(id) ? formatBytes(bytes.get(id) ?? 0) : '',
     reasons.length > 0 ? reasons.join('; ') : title,
   ])
-  for (const line of table(['stage', 'state', 'disk', 'why, or what'], rows)) console.log(line)
+  for (const line of table(['stage', 'state', 'time', 'disk', 'why, or what'], rows)) console.log(line)
+  const seconds = [...times.values()].reduce((sum, one) => sum + one, 0)
+  if (estimate !== undefined) console.log(`Time: about ${formatDuration(seconds)} at most, reading and grading apart.`)
   console.log(`Disk: up to ${formatBytes(disk.bytes)} for weights; ${formatBytes(disk.freeBytes)} are free.`)
+}
+
+async function examine(loaded: LoadedRecipe, runsFolder: string) {
+  const problems: Finding[] = []
+  const findings = diagnose(loaded, runsFolder)
+  let estimate: RunEstimate | undefined
+  for (;;) {
+    const { done, value } = await findings.next()
+    if (done) estimate = value
+    else if (value.severity !== 'good') problems.push(value)
+    if (done) return { estimate, problems }
+  }
 }

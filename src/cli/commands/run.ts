@@ -20,14 +20,14 @@ export const run = defineCommand({
   ],
   async run({ args: { recipe: file, runs, 'dry-run': dryRun, json }, rawArgs }) {
     const { loadRecipe } = await import('../../recipe/recipe.ts')
-    const { recipe } = await loadRecipe(file, { overrides: repeatedValues(rawArgs, args, 'set') })
+    const loaded = await loadRecipe(file, { overrides: repeatedValues(rawArgs, args, 'set') })
     if (dryRun) {
       const { showPlan } = await import('../plan.ts')
-      await showPlan(recipe, runs, { json: json === true })
+      await showPlan(loaded, runs, { json: json === true })
       return 0
     }
     const { runRecipe } = await import('../../pipeline/run.ts')
     const { followRun } = await import('../follow-run.ts')
-    return followRun((signal) => runRecipe(recipe, { runsFolder: runs, signal }), { json: json === true })
+    return followRun((signal) => runRecipe(loaded.recipe, { runsFolder: runs, signal }), { json: json === true })
   },
 })

@@ -1,0 +1,201 @@
+// The doctor: looks at a recipe, everything that it names and this machine, without training anything.
+import { mkdtemp, rm } from 'node:fs/promises'
+import { availableParallelism, freemem, tmpdir, totalmem } from 'node:os'
+import { join } from 'node:path'
+import { formatBytes, formatCount, formatDuration } from '../../base/format.ts'
+import { countPasses } from '../../data/corpus.ts'
+import { writeWorld } from '../../miniature/write-world.ts'
+import { openCheckpoint } from '../../model/checkpoint.ts'
+import { loadModelConfig, type ModelConfig } from '../../model/config.ts'
+import { loadVerdicts } from '../../preference/verdicts.ts'
+import type { LoadedRecipe } from '../../recipe/recipe.ts'
+import { measureMatrixRate } from '../../runtime/matrix-rate.ts'
+import { loadTokenizer, type Tokenizer } from '../../tokenizer/tokenizer.ts'
+import { estimateDisk } from '../disk.ts'
+import { expandStages } from '../expand.ts'
+import { hasWeights } from '../inputs.ts'
+import { locatePath, tokenizerFolder } from '../models.ts'
+import type { ExamPart } from '../stages/exam.ts'
+import { worldPath } from '../stages/miniature.ts'
+import { versions } from '../versions.ts'
+import { estimateRun, type RunEstimate } from './estimate.ts'
+import { checkPromptLengths, compareExams, type Exams, encodePrompts, loadPart, loadPromptOptions } from './exams.ts'
+import { attempt, type Finding } from './finding.ts'
+import { describeIdentifiers, inspectTexts } from './texts.ts'
+
+/** Yields findings; returns what the run will take, where everything could be read. */
+export async function* diagnose(
+  loaded: LoadedRecipe,
+  runsFolder = 'runs',
+): AsyncGenerator<Finding, RunEstimate | undefined> {
+  const { recipe } = loaded
+  // The miniature's files are looked at too; they are the same wherever they are written.
+  const work = await mkdtemp(join(tmpdir(), 'meikai-doctor-'))
+  try {
+    const matrixRate = yield* inspectMachine(recipe.threads)
+    if (recipe.miniature !== undefined) {
+      const { seed = recipe.seed, ...settings } = recipe.miniature
+      await writeWorld(join(work, 'miniature', worldPath), { seed, ...settings })
+    }
+    return yield* inspectRecipe(loaded, runsFolder, work, matrixRate)
+  } finally {
+    await rm(work, { recursive: true, force: true })
+  }
+}
+
+async function* inspectMachine(threads: number): AsyncGenerator<Finding, number> {
+  const rate = await measureMatrixRate(threads)
+  const names = Object.entries(versions()).map(([name, version]) => `${name} ${version}`)
+  const message = `${names.join(', ')}; ${formatCount(rate / 1e9)} GFLOP/s in float32 matrix products with ${threads} threads`
+  yield { severity: 'good', subject: 'machine', message }
+  const cores = availableParallelism()
+  if (threads > cores) {
+    yield {
+      severity: 'warning',
+      subject: 'machine',
+      message: `threads: ${threads}, but there are only ${cores} cores.`,
+    }
+  }
+  return rate
+}
+
+async function* inspectRecipe(
+  loaded: LoadedRecipe,
+  runsFolder: string,
+  work: string,
+  matrixRate: number,
+): AsyncGenerator<Finding, RunEstimate | undefined> {
+  const { recipe, locate } = loaded
+  const modelFolder = locatePath(recipe.model.folder, work)
+  const model = yield* inspectModel(loaded, modelFolder, work)
+  const exams = yield* inspectExams(loaded, work)
+  const tokens = yield* inspectAllTexts(loaded, work, model?.tokenizer)
+  if (recipe.pair.verdicts !== undefined) {
+    const path = recipe.pair.verdicts
+    yield* attempt('exam', ['pair', 'verdicts'], locate, () => loadVerdicts(path))
+  }
+  const options = yield* attempt('exam', ['exam', 'template'], locate, () =>
+    loadPromptOptions(recipe, exams?.shots ?? []),
+  )
+  if (model === undefined || exams === undefined || tokens === undefined || options === undefined) return undefined
+
+  const { config, tokenizer } = model
+  const prompts = yield* attempt('exam', ['exam', 'shots'], locate, async () => ({
+    answer: encodePrompts(exams.test ?? [], 'answer', options, tokenizer),
+    explain: encodePrompts(exams.test ?? [], 'explain', options, tokenizer),
+    preference: encodePrompts(exams.preference ?? [], 'explain', options, tokenizer),
+  }))
+  if (prompts === undefined) return undefined
+  const { answerTokens, explainTokens } = recipe.examine
+  yield* checkPromptLengths(prompts, { answer: answerTokens, explain: explainTokens }, config)
+
+  const disk = await estimateDisk(recipe, runsFolder)
+  yield {
+    severity: disk.bytes > disk.freeBytes ? 'error' : 'good',
+    subject: 'disk',
+    message: `up to ${formatBytes(disk.bytes)} for weights, ${formatBytes(disk.freeBytes)} free`,
+  }
+  const sizes = { recipe, config, modelFolder, ...tokens, testPrompts: prompts, preferencePrompts: prompts.preference }
+  const { stages } = expandStages(recipe, await hasWeights(recipe))
+  const estimate = await estimateRun({ ...sizes, stages }, matrixRate)
+  yield {
+    severity: estimate.bytes > totalmem() ? 'error' : estimate.bytes > freemem() ? 'warning' : 'good',
+    subject: 'memory',
+    message: `about ${formatBytes(estimate.bytes)} at most, ${formatBytes(freemem())} of ${formatBytes(totalmem())} free`,
+  }
+  const longest = [...estimate.stages].sort((a, b) => b.seconds - a.seconds).slice(0, 3)
+  const parts = longest.map(({ id, seconds }) => `${id} ${formatDuration(seconds)}`)
+  yield {
+    severity: 'good',
+    subject: 'time',
+    message: `about ${formatDuration(estimate.seconds)} (${parts.join(', ')}, ...)`,
+  }
+  return estimate
+}
+
+async function* inspectModel(
+  { recipe, locate }: LoadedRecipe,
+  folder: string,
+  work: string,
+): AsyncGenerator<Finding, { config: ModelConfig; tokenizer: Tokenizer } | undefined> {
+  const at = ['model', 'folder']
+  const config = yield* attempt('model', at, locate, () => loadModelConfig(folder))
+  const own = recipe.model.tokenizer === undefined ? at : ['model', 'tokenizer']
+  const tokenizer = yield* attempt('model', own, locate, () => loadTokenizer(tokenizerFolder(recipe, work)))
+  if (config === undefined || tokenizer === undefined) return undefined
+  if (tokenizer.vocabularySize > config.vocabularySize) {
+    const message = `${locate(own)}: the tokenizer has ${formatCount(tokenizer.vocabularySize)} tokens, the model only ${formatCount(config.vocabularySize)}. They do not belong together.`
+    yield { severity: 'error', subject: 'model', message }
+    return undefined
+  }
+  const shape = `${config.family}, ${config.layers} layers of width ${config.width}, vocabulary ${formatCount(config.vocabularySize)}, context ${formatCount(config.contextTokens)} tokens`
+  if (await hasWeights(recipe)) {
+    const opened = yield* attempt('model', at, locate, () => openCheckpoint({ folder }, 1))
+    if (opened === undefined) return undefined
+    yield { severity: 'good', subject: 'model', message: shape }
+  } else if (recipe.foundation === undefined) {
+    const message = `${shape}; no weights: it starts from random ones and knows nothing.`
+    yield { severity: 'warning', subject: 'model', message }
+  } else {
+    yield { severity: 'good', subject: 'model', message: `${shape}; trained from random weights` }
+  }
+  return { config, tokenizer }
+}
+
+async function* inspectExams(
+  { recipe, locate }: LoadedRecipe,
+  work: string,
+): AsyncGenerator<Finding, Exams | undefined> {
+  const exams: Exams = {}
+  let isWhole = true
+  for (const part of ['past', 'preference', 'test', 'shots'] as const satisfies ExamPart[]) {
+    if (recipe.exam[part] === undefined) continue
+    const items = yield* attempt('exam', ['exam', part], locate, () => loadPart(recipe, part, work))
+    if (items === undefined) isWhole = false
+    else exams[part] = items
+  }
+  if (!isWhole) return undefined
+  const counts = Object.entries(exams).map(([part, items]) => `${part} ${formatCount(items.length)}`)
+  yield { severity: 'good', subject: 'exam', message: `questions: ${counts.join(', ')}` }
+  yield* compareExams(exams)
+  const { preference = [] } = exams
+  const isExplained = preference.some(({ explanation }) => explanation)
+  if (preference.length > 0 && recipe.pair.whenNoWinner === 'gold-explanation' && !isExplained) {
+    const message = `${locate(['pair', 'whenNoWinner'])}: pair.whenNoWinner: gold-explanation, but no question of exam.preference has an explanation: questions without a right sample are dropped.`
+    yield { severity: 'warning', subject: 'exam', message }
+  }
+  return exams
+}
+
+/** Tokens of one pass over the texts of each corpus. */
+async function* inspectAllTexts(
+  { recipe, locate }: LoadedRecipe,
+  work: string,
+  tokenizer: Tokenizer | undefined,
+): AsyncGenerator<Finding, { corpusTokens: number; foundationTokens: number } | undefined> {
+  const totals = { corpusTokens: 0, foundationTokens: 0 }
+  let isWhole = true
+  for (const [total, keys, corpus] of [
+    ['foundationTokens', ['foundation', 'corpus'], recipe.foundation?.corpus],
+    ['corpusTokens', ['corpus'], recipe.corpus],
+  ] as const) {
+    const { texts = [] } = corpus ?? {}
+    const counts: { tokens: number }[] = []
+    for (const [i, { path, column }] of texts.entries()) {
+      const at = [...keys, 'texts', i, 'path']
+      const found = yield* attempt('texts', at, locate, () => inspectTexts(locatePath(path, work), column, tokenizer))
+      if (found === undefined) {
+        isWhole = false
+        continue
+      }
+      counts.push(found)
+      const amount = `${formatCount(found.documents)} documents, about ${formatCount(found.tokens)} tokens`
+      yield { severity: 'good', subject: 'texts', message: `${at.join('.')}: ${amount}` }
+      yield* describeIdentifiers(at.join('.'), found.identifiers)
+    }
+    if (counts.length < texts.length) continue
+    const passes = countPasses(texts, counts)
+    totals[total] = counts.reduce((sum, { tokens }, i) => sum + tokens * (passes[i] ?? 1), 0)
+  }
+  return isWhole ? totals : undefined
+}
