@@ -6,7 +6,7 @@ import { batchInputs, buildHidden, embed, headWeight } from '../src/model/forwar
 import { Weights } from '../src/model/weights.ts'
 import { compile } from '../src/runtime/session.ts'
 
-const POSITIONS = 256
+const POSITIONS = 512
 
 export interface Forward {
   /** logits [tokens, vocabulary] and the log-probability of each next token (of nothing in the last place). */

@@ -19,8 +19,8 @@ const longPrompt = (length: number, key: string) => {
   return Array.from({ length }, () => 2 + random.integer(1000))
 }
 
-/** Prompts of one token to more than a block of cache rows, some sampled several times. */
-const requests: SampleRequest[] = [1, 2, 17, 33, 40, 64, 65, 100, 5].map((length, i) => ({
+/** Prompts of one token to more than is computed in one run, some sampled several times. */
+const requests: SampleRequest[] = [1, 2, 17, 33, 40, 64, 65, 300, 5].map((length, i) => ({
   id: `q${i}`,
   prompt: longPrompt(length, `q${i}`),
   samples: [1, 5, 2][i % 3]!,
@@ -42,7 +42,7 @@ describe.each(Object.entries(models))('with %s', (name, { shape, adapter }) => {
   let sampler: Sampler
   let forward: Forward
   beforeAll(async () => {
-    const config = await writeSmallModel(folder, shape)
+    const config = await writeSmallModel(folder, { ...shape, max_position_embeddings: 400 })
     if (adapter) await writeSmallAdapter(`${folder}-adapter`, config)
     sampler = await openLocalSampler(model, { threads: 2, sequences: 12 })
     forward = await openForward(model)
@@ -112,7 +112,7 @@ describe.each(Object.entries(models))('with %s', (name, { shape, adapter }) => {
   })
 
   it('ends at the context', async () => {
-    const prompt = longPrompt(250, 'nearly full')
+    const prompt = longPrompt(394, 'nearly full')
     const [only] = await collect(sampler, [{ id: 'a', prompt, samples: 1 }], { temperature: 0, maxTokens: 50 })
     expect(only).toMatchObject({ finishReason: 'length', tokens: { length: 6 } })
   })

@@ -3,7 +3,7 @@ import { UserError } from '../../base/errors.ts'
 import type { ModelConfig } from '../../model/config.ts'
 import type { Completion, SamplingSettings } from '../sampler.ts'
 import { KeyValueCache } from './cache.ts'
-import type { Decoder } from './decoder.ts'
+import { type Decoder, PROMPT_CHUNK } from './decoder.ts'
 import { chooseLargest, chooseRandom } from './selection.ts'
 import type { Sequence, TokenRequest } from './sequence.ts'
 
@@ -69,8 +69,9 @@ export class Batch {
     this.waiting = requests.filter((request) => request.samples > 0).sort((a, b) => a.prompt.length - b.prompt.length)
     this.slots = new Array(Math.min(shape.prompts, this.waiting.length)).fill(undefined)
     this.rows = new Array(this.slots.length * shape.samples).fill(undefined)
-    this.prefixes = new KeyValueCache(decoder.config, this.slots.length)
-    this.tails = new KeyValueCache(decoder.config, this.rows.length)
+    const prompts = Math.max(this.slots.length, decoder.fewestPrompts)
+    this.prefixes = new KeyValueCache(decoder.config, prompts)
+    this.tails = new KeyValueCache(decoder.config, prompts * shape.samples)
   }
 
   async *run(signal: AbortSignal): AsyncGenerator<Completion, void, undefined> {
@@ -97,19 +98,19 @@ export class Batch {
       this.prefixes.clear(slot)
       fresh.push(slot)
     }
-    if (fresh.length === 0) return
-    this.prefixes.fit(Math.max(...this.slots.map((slot) => slot!.request.prompt.length - 1)))
-    for (const run of runsOf(fresh)) await this.computePrompts(run.first, run.count)
+    if (fresh.length > 0) await this.computePrompts(fresh)
   }
 
-  /** Computes the prompts of neighbouring slots, some at a time. */
-  private async computePrompts(first: number, count: number): Promise<void> {
-    for (let at = first; at < first + count; ) {
-      const longest = this.promptOf(at).length - 1
-      const together = Math.min(first + count - at, Math.max(1, Math.floor(PROMPT_TOKENS_A_RUN / Math.max(1, longest))))
-      const prompts = Array.from({ length: together }, (_, i) => this.promptOf(at + i).slice(0, -1))
-      await this.decoder.computePrompts(this.prefixes, at, prompts, PROMPT_TOKENS_A_RUN)
-      at += together
+  /** Computes the prompts of slots, some at a time. */
+  private async computePrompts(slots: number[]): Promise<void> {
+    const withoutLast = (slot: number) => this.slots[slot]!.request.prompt.slice(0, -1)
+    this.prefixes.fit(Math.max(...this.slots.map((_, slot) => withoutLast(slot).length)))
+    for (let at = 0; at < slots.length; ) {
+      const tokens = Math.min(PROMPT_CHUNK, Math.max(1, withoutLast(slots[at]!).length))
+      const some = slots.slice(at, at + Math.max(1, Math.floor(PROMPT_TOKENS_A_RUN / tokens)))
+      const computed = await this.decoder.computePrompts(some.map(withoutLast))
+      for (const [row, slot] of some.entries()) this.prefixes.copyFrom(computed, row, slot)
+      at += some.length
     }
   }
 
@@ -147,13 +148,10 @@ export class Batch {
   /** One token for every row. */
   private async step(): Promise<Completion[]> {
     const { samples } = this.shape
-    const { newKeys, newValues, choices } = await this.decoder.step(
-      this.prefixes,
-      this.tails,
-      samples,
-      this.rows,
-      this.settings.temperature,
-    )
+    const rows = [...this.rows]
+    while (rows.length < this.decoder.fewestPrompts * samples) rows.push(undefined)
+    const step = await this.decoder.step(this.prefixes, this.tails, samples, rows, this.settings.temperature)
+    const { newKeys, newValues, choices } = step
     const size = this.decoder.config.vocabularySize
     const finished: Completion[] = []
     this.rows.forEach((sequence, row) => {
@@ -181,19 +179,4 @@ export class Batch {
     }
     return finished
   }
-
-  private promptOf(slot: number): number[] {
-    return this.slots[slot]!.request.prompt
-  }
-}
-
-/** Neighbouring numbers of a rising list as runs. */
-function runsOf(numbers: number[]): { first: number; count: number }[] {
-  const runs: { first: number; count: number }[] = []
-  for (const number of numbers) {
-    const last = runs.at(-1)
-    if (last !== undefined && last.first + last.count === number) last.count++
-    else runs.push({ first: number, count: 1 })
-  }
-  return runs
 }

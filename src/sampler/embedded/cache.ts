@@ -101,19 +101,31 @@ export class KeyValueCache {
     this.lengths[to] = this.lengths[from]!
   }
 
-  /** `count` rows from `first` on as tensors, in place: the bias in the shape asked for, and each layer's keys and values. */
-  view(first: number, count: number, biasRows: number[]): { bias: Tensor; keys: Tensor[]; values: Tensor[] } {
-    const stride = this.heads * this.room * this.width
+  /** Copies a row of another cache into a row, which must have room. */
+  copyFrom(other: KeyValueCache, from: number, to: number): void {
+    const length = other.lengths[from]!
+    for (let head = 0; head < this.heads; head++) {
+      const start = (from * this.heads + head) * other.room * this.width
+      const end = start + length * this.width
+      const target = (to * this.heads + head) * this.room * this.width
+      for (let layer = 0; layer < this.layers; layer++) {
+        this.keys[layer]!.set(other.keys[layer]!.subarray(start, end), target)
+        this.values[layer]!.set(other.values[layer]!.subarray(start, end), target)
+      }
+    }
+    this.clear(to)
+    this.lengths[to] = length
+    this.bias.fill(0, to * this.room, to * this.room + length)
+  }
+
+  /** The first rows as tensors, in place: as many as the bias is asked to have, in its shape, and each layer's keys and values. */
+  view(biasRows: number[]): { bias: Tensor; keys: Tensor[]; values: Tensor[] } {
+    const count = biasRows.reduce((a, b) => a * b)
+    const size = this.heads * this.room * this.width
     const shape = [count, this.heads, this.room, this.width]
-    const part = (array: Float32Array): Tensor => ({
-      shape,
-      data: array.subarray(first * stride, (first + count) * stride),
-    })
+    const part = (array: Float32Array): Tensor => ({ shape, data: array.subarray(0, count * size) })
     return {
-      bias: {
-        shape: [...biasRows, this.room],
-        data: this.bias.subarray(first * this.room, (first + count) * this.room),
-      },
+      bias: { shape: [...biasRows, this.room], data: this.bias.subarray(0, count * this.room) },
       keys: this.keys.map(part),
       values: this.values.map(part),
     }

@@ -14,7 +14,9 @@ export interface StepResult {
   choices: { probabilities: Float32Array; tempered?: Float32Array; logits?: Float32Array }
 }
 
-/** Prompts are computed this many tokens at a time or a multiple of it, so that vector lanes are filled. */
+/** At most this many tokens of a prompt are computed in one run: attention among them is quadratic, masked half included. */
+export const PROMPT_CHUNK = 256
+/** A run has a multiple of this many tokens a prompt, so that vector lanes are filled. */
 const TOKEN_BLOCK = 16
 
 export class Decoder {
@@ -22,13 +24,19 @@ export class Decoder {
   private readonly executable: Executable
   /** Whether tokens can be drawn at a temperature; else they are chosen greedily. */
   readonly tempered: boolean
+  /**
+   * Runs have this many prompts at least. ONNX Runtime shares one product between threads only where there are fewer
+   * products (prompts x key-value heads) than half the threads, and then sums in another order: other last bits.
+   */
+  readonly fewestPrompts: number
   /** Results that every step writes anew, by name: the largest length asked for so far. */
   private readonly results = new Map<string, Float32Array>()
 
-  private constructor(config: ModelConfig, executable: Executable, tempered: boolean) {
+  private constructor(config: ModelConfig, executable: Executable, tempered: boolean, threads: number) {
     this.config = config
     this.executable = executable
     this.tempered = tempered
+    this.fewestPrompts = Math.ceil((Math.floor(threads / 2) + 1) / config.keyValueHeads)
   }
 
   /** Compiles the graph on a checkpoint's weights; `positions` is the length of its rotary tables. */
@@ -37,19 +45,22 @@ export class Decoder {
     const weights = new Weights(config, { positions: options.positions, lora })
     const graph = buildDecodeStep(weights, options.tempered)
     const executable = await compile(graph, { weights: place, weightsFolder: folder, threads: options.threads })
-    return new Decoder(config, executable, options.tempered)
+    return new Decoder(config, executable, options.tempered, options.threads)
   }
 
   release(): Promise<void> {
     return this.executable.release()
   }
 
-  /** Computes prompts into rows `first` and following of the prefix cache, which must be empty and have room; `mostTokens` at a time. */
-  async computePrompts(prefixes: KeyValueCache, first: number, prompts: number[][], mostTokens: number): Promise<void> {
+  /** Keys and values of prompts, one a row. What a row gets does not depend on the others. */
+  async computePrompts(given: number[][]): Promise<KeyValueCache> {
+    const prompts = [...given]
+    while (prompts.length < this.fewestPrompts) prompts.push([])
     const longest = Math.max(...prompts.map((prompt) => prompt.length))
+    const computed = new KeyValueCache(this.config, prompts.length)
     const noTail = new KeyValueCache(this.config, prompts.length)
-    for (let from = 0; from < longest; from += mostTokens) {
-      const tokens = Math.ceil(Math.min(longest - from, mostTokens) / TOKEN_BLOCK) * TOKEN_BLOCK
+    for (let from = 0; from < longest; from += PROMPT_CHUNK) {
+      const tokens = Math.ceil(Math.min(longest - from, PROMPT_CHUNK) / TOKEN_BLOCK) * TOKEN_BLOCK
       const read = prompts.map((prompt) => prompt.slice(from, from + tokens))
       const tokenIds = new Int32Array(prompts.length * tokens)
       const positions = new Int32Array(prompts.length * tokens) // padding stands at position 0 and is seen by nobody
@@ -58,18 +69,18 @@ export class Decoder {
         for (let i = 0; i < ids.length; i++) positions[row * tokens + i] = from + i
       }
       const { newKeys, newValues } = await this.run({
-        prefix: prefixes.view(first, prompts.length, [prompts.length, 1, 1]),
-        tail: noTail.view(0, prompts.length, [prompts.length, 1, 1]),
+        prefix: computed.view([prompts.length, 1, 1]),
+        tail: noTail.view([prompts.length, 1, 1]),
         tokens,
         tokenIds,
         positions,
         picks: new Int32Array(1), // nobody asks what follows a prompt: a sample's first step does
         temperature: 1,
       })
-      for (const [row, ids] of read.entries()) {
-        prefixes.append(first + row, newKeys, newValues, row, tokens, ids.length)
-      }
+      computed.fit(from + tokens)
+      for (const [row, ids] of read.entries()) computed.append(row, newKeys, newValues, row, tokens, ids.length)
     }
+    return computed
   }
 
   /** Reads the last token of every row; rows without a sequence compute something that nobody looks at. */
@@ -82,8 +93,8 @@ export class Decoder {
   ) {
     const prompts = rows.length / samples
     return this.run({
-      prefix: prefixes.view(0, prompts, [prompts, 1, 1]),
-      tail: tails.view(0, rows.length, [prompts, samples, 1]),
+      prefix: prefixes.view([prompts, 1, 1]),
+      tail: tails.view([prompts, samples, 1]),
       tokens: 1,
       tokenIds: Int32Array.from(rows, (sequence) => sequence?.lastToken ?? 0),
       positions: Int32Array.from(rows, (sequence) => sequence?.lastPosition ?? 0),

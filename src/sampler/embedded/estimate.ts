@@ -9,6 +9,8 @@ import type { TokenRequest } from './sequence.ts'
 
 /** Floating-point operations a second and thread of a float32 product in ONNX Runtime, on a server core of 2024; half of it in small products. */
 const THREAD_RATE = 100e9
+/** Seconds and thread that one attention score or one logit costs besides its product: softmax, choosing. */
+const ELEMENT_SECONDS = 4e-9
 /** Seconds that a step costs a layer before it computes anything: launching some thirty operations. */
 const LAYER_STEP_SECONDS = 0.3e-3
 /** Bytes of the runtime itself: Node, ONNX Runtime, the tokenizer. */
@@ -32,13 +34,18 @@ export function estimateSampling(
   // One multiplication and one addition a weight (4 bytes) and token; only new tokens reach the head.
   const operations = (2 / 4) * ((promptTokens + newTokens) * layerBytes + newTokens * tableBytes)
   const steps = newTokens / rows
+  const scores = requests.reduce((total, { prompt, samples }) => {
+    return total + prompt.length ** 2 / 2 + samples * maxTokens * (prompt.length + maxTokens / 2)
+  }, 0)
+  const elements = config.layers * config.heads * scores + newTokens * config.vocabularySize
   const tokenCacheBytes = 2 * 4 * config.layers * config.keyValueHeads * config.headWidth
   const cachedTokens = shape.prompts * roomFor(longest) + rows * roomFor(maxTokens)
   return {
     // The weights as they lie in the file and as the session packs them; caches; two results a vocabulary.
     bytes:
       RUNTIME_BYTES + 2 * weightBytes(config) + cachedTokens * tokenCacheBytes + 2 * 4 * rows * config.vocabularySize,
-    seconds: operations / (THREAD_RATE * threads) + steps * config.layers * LAYER_STEP_SECONDS,
+    seconds:
+      (operations / THREAD_RATE + elements * ELEMENT_SECONDS) / threads + steps * config.layers * LAYER_STEP_SECONDS,
     diskBytes: 0,
   }
 }

@@ -29,7 +29,12 @@ export function chooseRandom(
 ): number {
   const start = row * size
   if (topK > 0 || topP < 1) {
-    return drawFrom(likeliest(probabilities, start, size, topK > 0 ? Math.min(topK, size) : size, topP), uniform)
+    return drawLikeliest(
+      probabilities.subarray(start, start + size),
+      topK > 0 ? Math.min(topK, size) : size,
+      topP,
+      uniform,
+    )
   }
   let cumulative = 0
   let last = -1
@@ -43,47 +48,70 @@ export function chooseRandom(
   return last // the row's sum fell short of 1 by rounding
 }
 
-interface Candidate {
-  token: number
-  probability: number
+/** Buckets of a probability's bits: sign, exponent and the first five bits of the fraction. Bits of floats above 0 rise with the floats. */
+const BUCKET_SHIFT = 18
+const bucketMass = new Float64Array((0x3f800000 >>> BUCKET_SHIFT) + 2) // the last holds 1 and what rounding adds to it
+const bucketCount = new Int32Array(bucketMass.length)
+
+/** Where the likeliest tokens end: all buckets above `bucket` belong to them, and of its own tokens `among`. */
+interface Cut {
+  bucket: number
+  among: number[]
+  mass: number
 }
 
-/** The candidates that top-k and then top-p leave, likeliest first, equals by token. */
-function likeliest(probabilities: Float32Array, start: number, size: number, topK: number, topP: number): Candidate[] {
-  // All tokens below (1 - topP) / size together weigh less than 1 - topP, so the nucleus lies above.
-  let floor = topK < size ? 0 : (1 - topP) / size
-  let candidates: Candidate[] = []
-  for (let token = 0; token < size; token++) {
-    const probability = probabilities[start + token]!
-    if (!(probability > floor)) continue
-    candidates.push({ token, probability })
-    if (candidates.length >= 2 * topK + 64) {
-      candidates = candidates.sort(byProbability).slice(0, topK)
-      floor = candidates[topK - 1]!.probability
-    }
+/** Draws among the topK likeliest, and of those the smallest set that holds topP of them. Sorts only the bucket where the set ends. */
+function drawLikeliest(probabilities: Float32Array, topK: number, topP: number, uniform: number): number {
+  const bits = new Uint32Array(probabilities.buffer, probabilities.byteOffset, probabilities.length)
+  bucketMass.fill(0)
+  bucketCount.fill(0)
+  for (let token = 0; token < bits.length; token++) {
+    const probability = probabilities[token]!
+    if (!(probability > 0)) continue
+    const bucket = bits[token]! >>> BUCKET_SHIFT
+    bucketMass[bucket]! += probability
+    bucketCount[bucket]!++
   }
-  candidates = candidates.sort(byProbability).slice(0, topK)
-  if (topP >= 1) return candidates
-  const left = topK < size ? candidates.reduce((sum, { probability }) => sum + probability, 0) : 1
-  const enough = topP * left
+  const all = cutAt(probabilities, bits, topK, Number.POSITIVE_INFINITY)
+  const kept = topP < 1 ? cutAt(probabilities, bits, topK, topP * all.mass) : all
+  const target = uniform * kept.mass
   let cumulative = 0
-  const beyond = candidates.findIndex(({ probability }) => {
-    cumulative += probability
-    return cumulative >= enough
-  })
-  return beyond < 0 ? candidates : candidates.slice(0, beyond + 1)
-}
-
-function byProbability(a: Candidate, b: Candidate): number {
-  return b.probability - a.probability || a.token - b.token
-}
-
-function drawFrom(candidates: Candidate[], uniform: number): number {
-  const target = uniform * candidates.reduce((sum, { probability }) => sum + probability, 0)
-  let cumulative = 0
-  for (const { token, probability } of candidates) {
-    cumulative += probability
+  let last = -1
+  for (let token = 0; token < bits.length; token++) {
+    if (!(probabilities[token]! > 0) || bits[token]! >>> BUCKET_SHIFT <= kept.bucket) continue
+    cumulative += probabilities[token]!
+    last = token
     if (cumulative > target) return token
   }
-  return candidates.at(-1)?.token ?? -1
+  for (const token of kept.among) {
+    cumulative += probabilities[token]!
+    last = token
+    if (cumulative > target) return token
+  }
+  return last
+}
+
+/** Takes tokens, likeliest first and equals by number, until there are `count` of them or they hold `mass`. */
+function cutAt(probabilities: Float32Array, bits: Uint32Array, count: number, mass: number): Cut {
+  let bucket = bucketMass.length - 1
+  let taken = 0
+  let held = 0
+  for (; bucket >= 0; bucket--) {
+    if (taken + bucketCount[bucket]! >= count || held + bucketMass[bucket]! >= mass) break
+    taken += bucketCount[bucket]!
+    held += bucketMass[bucket]!
+  }
+  const own: number[] = []
+  for (let token = 0; token < bits.length; token++) {
+    if (probabilities[token]! > 0 && bits[token]! >>> BUCKET_SHIFT === bucket) own.push(token)
+  }
+  own.sort((a, b) => probabilities[b]! - probabilities[a]! || a - b)
+  const among: number[] = []
+  for (const token of own) {
+    if (taken >= count || held >= mass) break
+    among.push(token)
+    taken++
+    held += probabilities[token]!
+  }
+  return { bucket, among, mass: held }
 }
