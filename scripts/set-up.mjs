@@ -36,7 +36,9 @@ function missingPackage() {
   const has = JSON.parse(readFileSync(installed, 'utf8')).packages
   const wants = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')).packages
   for (const [path, entry] of Object.entries(wants)) {
-    if (path === '' || (entry.optional && !fitsMachine(entry)) || has[path]?.integrity === entry.integrity) continue
+    if (path === '' || has[path]?.integrity === entry.integrity) continue
+    // What is optional is there where it is made for this machine; without a word on machines, it may belong to one that is not.
+    if (entry.optional && !(entry.os !== undefined && fitsMachine(entry))) continue
     return `${path.replace(/^.*node_modules\//, '')} ${entry.version} is missing`
   }
   return undefined
