@@ -13,24 +13,30 @@ export interface BatchShape {
   samples: number
 }
 
+/** Prompts up to this length are cheap to look at, so few samples share one and rows seldom wait for each other's end. */
+const SHORT_PROMPT_TOKENS = 128
+
 /**
- * As many rows a prompt as it has samples, and as many prompts as fit into `sequences` rows.
+ * Long prompts are shared by as many samples as there are, short ones by two; and as many prompts as fit into `sequences` rows.
  * Without grouped heads a prompt has two rows at least: a product of a single row takes another path in ONNX Runtime,
  * with other last bits than the same row among several.
  */
 export function chooseBatchShape(config: ModelConfig, requests: TokenRequest[], sequences: number): BatchShape {
   const mostSamples = Math.max(1, ...requests.map((request) => request.samples))
+  const longest = Math.max(0, ...requests.map(({ prompt }) => prompt.length))
   const fewestRows = config.heads === config.keyValueHeads ? 2 : 1
-  const samples = Math.max(fewestRows, Math.min(mostSamples, sequences))
-  return { samples, prompts: Math.max(1, Math.min(requests.length, Math.floor(sequences / samples))) }
+  const most = longest <= SHORT_PROMPT_TOKENS ? 2 : sequences
+  const samples = Math.max(fewestRows, Math.min(mostSamples, most, sequences))
+  const slots = requests.reduce((total, request) => total + Math.ceil(request.samples / samples), 0)
+  return { samples, prompts: Math.max(1, Math.min(slots, Math.floor(sequences / samples))) }
 }
 
 /** At most this many tokens of prompts are computed in one run: enough to fill the matrix units, little enough for memory. */
 const PROMPT_TOKENS_A_RUN = 1024
 
-/** A prompt in the batch. Its rows are those of its slot. */
+/** A prompt in the batch; it may hold several slots. */
 interface Slot {
-  request: TokenRequest
+  readonly request: TokenRequest
   /** Samples that have been started. */
   started: number
 }
@@ -40,8 +46,9 @@ interface Slot {
  *
  * Slot p's prompt, without its last token, is row p of the prefix cache; its samples are rows p*samples and following
  * of the tail cache. A sample's first step reads the prompt's last token, so a prompt needs no logits and a sample can
- * start at any time. A slot whose samples have all ended takes the next waiting prompt; when none waits, the last slot
- * moves into it and the batch shrinks. What a row computes does not depend on the others.
+ * start at any time. A slot whose samples have all ended takes the next waiting prompt; when none waits, it helps another
+ * slot that has samples to start; and when none has, the last slot moves into it and the batch shrinks. What a row computes
+ * does not depend on the others.
  */
 export class Batch {
   private readonly shape: BatchShape
@@ -67,7 +74,7 @@ export class Batch {
     this.shape = shape
     // Longest first: prompts of like length share a batch, and the most memory is needed at the beginning.
     this.waiting = requests.filter((request) => request.samples > 0).sort((a, b) => a.prompt.length - b.prompt.length)
-    this.slots = new Array(Math.min(shape.prompts, this.waiting.length)).fill(undefined)
+    this.slots = new Array(this.waiting.length === 0 ? 0 : shape.prompts).fill(undefined)
     this.rows = new Array(this.slots.length * shape.samples).fill(undefined)
     const prompts = Math.max(this.slots.length, decoder.fewestPrompts)
     this.prefixes = new KeyValueCache(decoder.config, prompts)
@@ -84,27 +91,47 @@ export class Batch {
     }
   }
 
-  /** Gives empty slots to waiting prompts and computes those, or closes the slots. */
+  /** Gives empty slots to waiting prompts and computes those; lets the others help, or closes them. */
   private async fillSlots(): Promise<void> {
-    const fresh: number[] = []
-    for (let slot = 0; slot < this.slots.length; slot++) {
-      if (this.slots[slot] !== undefined) continue
-      const request = this.waiting.pop()
-      if (request === undefined) {
-        this.closeSlot(slot--)
-        continue
-      }
-      this.slots[slot] = { request, started: 0 }
-      this.prefixes.clear(slot)
-      fresh.push(slot)
+    const empty = [...this.slots.keys()].filter((slot) => this.slots[slot] === undefined)
+    const fresh = empty.slice(0, this.waiting.length)
+    for (const slot of fresh) {
+      this.slots[slot] = { request: this.waiting.pop()!, started: 0 }
     }
     if (fresh.length > 0) await this.computePrompts(fresh)
+    // From the last slot on, so that the slot which moves into a closed one is never empty itself.
+    for (const slot of empty.slice(fresh.length).reverse()) {
+      const helped = this.mostToStart()
+      if (helped === undefined) {
+        this.closeSlot(slot)
+        continue
+      }
+      this.slots[slot] = this.slots[helped]
+      this.prefixes.copyRow(helped, slot)
+    }
+  }
+
+  /** The slot with the most samples that no free row of its prompt will take; undefined where there are none. */
+  private mostToStart(): number | undefined {
+    const unclaimed = new Map<Slot, { count: number; slot: number }>()
+    this.slots.forEach((holder, slot) => {
+      if (holder === undefined) return
+      const known = unclaimed.get(holder) ?? { count: holder.request.samples - holder.started, slot }
+      known.count -= this.rowsOf(slot).filter((sequence) => sequence === undefined).length
+      unclaimed.set(holder, known)
+    })
+    const [most] = [...unclaimed.values()].filter(({ count }) => count > 0).sort((a, b) => b.count - a.count)
+    return most?.slot
+  }
+
+  private rowsOf(slot: number): (Sequence | undefined)[] {
+    return this.rows.slice(slot * this.shape.samples, (slot + 1) * this.shape.samples)
   }
 
   /** Computes the prompts of slots, some at a time. */
   private async computePrompts(slots: number[]): Promise<void> {
     const withoutLast = (slot: number) => this.slots[slot]!.request.prompt.slice(0, -1)
-    this.prefixes.fit(Math.max(...this.slots.map((_, slot) => withoutLast(slot).length)))
+    this.prefixes.fit(Math.max(...this.slots.map((slot) => (slot?.request.prompt.length ?? 1) - 1)))
     for (let at = 0; at < slots.length; ) {
       const tokens = Math.min(PROMPT_CHUNK, Math.max(1, withoutLast(slots[at]!).length))
       const some = slots.slice(at, at + Math.max(1, Math.floor(PROMPT_TOKENS_A_RUN / tokens)))
@@ -118,16 +145,19 @@ export class Batch {
   private closeSlot(slot: number): void {
     const last = this.slots.length - 1
     const { samples } = this.shape
-    const moves = slot < last && this.slots[last] !== undefined
-    if (moves) this.prefixes.copyRow(last, slot)
+    if (slot < last) {
+      this.slots[slot] = this.slots[last]
+      this.prefixes.copyRow(last, slot)
+    }
     this.prefixes.clear(last)
     for (let i = 0; i < samples; i++) {
       const [from, to] = [last * samples + i, slot * samples + i]
-      if (moves) this.tails.copyRow(from, to)
-      if (moves) this.rows[to] = this.rows[from]
+      if (slot < last) {
+        this.rows[to] = this.rows[from]
+        this.tails.copyRow(from, to)
+      }
       this.tails.clear(from)
     }
-    if (moves) this.slots[slot] = this.slots[last]
     this.slots.length = last
     this.rows.length = last * samples
   }
@@ -172,11 +202,12 @@ export class Batch {
       finished.push(completion)
       this.rows[row] = undefined
     })
-    for (let slot = 0; slot < this.slots.length; slot++) {
-      const { request, started } = this.slots[slot]!
-      const busy = this.rows.slice(slot * samples, (slot + 1) * samples).some((row) => row !== undefined)
-      if (!busy && started === request.samples) this.slots[slot] = undefined
-    }
+    this.slots.forEach((holder, slot) => {
+      const busy = this.rowsOf(slot).some((sequence) => sequence !== undefined)
+      if (busy || holder!.started < holder!.request.samples) return
+      this.slots[slot] = undefined
+      this.prefixes.clear(slot)
+    })
     return finished
   }
 }
