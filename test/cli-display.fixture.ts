@@ -10,7 +10,7 @@ async function* play(signal: AbortSignal): AsyncGenerator<RunEvent> {
   const stages = [
     { id: 'corpus', state: 'done' as const },
     { id: 'pretrain', state: 'changed' as const, reasons: ['pretrain.learningRate: 0.001 -> 0.002'] },
-    { id: 'examine', state: 'new' as const },
+    { id: 'examine', state: 'changed' as const, reasons: ['pretrain runs first'] },
   ]
   yield { type: 'run-start', name: 'demo', folder: '/runs/demo', stages }
   yield { type: 'stage-end', stage: 'corpus', seconds: 3, kept: true, summary: '120 documents' }

@@ -15,8 +15,8 @@ describe.skipIf(!hasTerminal)('on a terminal (needs python3 to make one)', () =>
     const lines = screen(output)
     expect(lines).toEqual([
       'meikai demo, in /runs/demo: 3 stages, 1 of them done',
-      'pretrain runs again (pretrain.learningRate: 0.001 -> 0.002)',
-      '· 1/3 corpus  kept  120 documents',
+      'changed: pretrain.learningRate: 0.001 -> 0.002',
+      'runs again: pretrain, examine',
       '✓ 2/3 pretrain  2.0 s  loss 2.000',
       '! examine: one answer ran on',
       '✓ 3/3 examine  1.0 s  2 answers',
@@ -52,8 +52,8 @@ test('in a pipe: plain lines, no control characters', () => {
   expect(status).toBe(0)
   expect(stdout.split('\n').filter((line) => line !== '')).toEqual([
     'meikai demo, in /runs/demo: 3 stages, 1 of them done',
-    'pretrain runs again (pretrain.learningRate: 0.001 -> 0.002)',
-    '1/3 corpus  kept  120 documents',
+    'changed: pretrain.learningRate: 0.001 -> 0.002',
+    'runs again: pretrain, examine',
     '2/3 pretrain  2.0 s  loss 2.000',
     'warning: examine: one answer ran on',
     '3/3 examine  1.0 s  2 answers',

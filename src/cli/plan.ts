@@ -6,6 +6,7 @@ import type { RunEstimate } from '../pipeline/doctor/estimate.ts'
 import type { Finding } from '../pipeline/doctor/finding.ts'
 import { planRecipe } from '../pipeline/run.ts'
 import type { LoadedRecipe } from '../recipe/recipe.ts'
+import { describeReasons } from './displays/wording.ts'
 import { table } from './table.ts'
 
 const stateWords = { done: 'done', changed: 'runs again', interrupted: 'goes on', new: 'runs' }
@@ -32,7 +33,7 @@ export async function showPlan(loaded: LoadedRecipe, runsFolder: string, options
     stateWords[state],
     times.has(id) ? formatDuration(times.get(id) ?? 0) : '',
     toRun.has(id) && bytes.has(id) ? formatBytes(bytes.get(id) ?? 0) : '',
-    reasons.length > 0 ? reasons.join('; ') : title,
+    reasons.length > 0 ? describeReasons(reasons) : title,
   ])
   for (const line of table(['stage', 'state', 'time', 'disk', 'why, or what'], rows)) console.log(line)
   const seconds = [...times.values()].reduce((sum, one) => sum + one, 0)

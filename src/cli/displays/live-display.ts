@@ -46,7 +46,7 @@ export function liveDisplay(stream: NodeJS.WriteStream): Display {
           break
         }
         case 'stage-end':
-          area.persist(`${event.kept ? colors.dim('·') : colors.green('✓')} ${describeEnd(event, state.stages)}`)
+          if (!event.kept) area.persist(`${colors.green('✓')} ${describeEnd(event, state.stages)}`)
           break
         case 'warning':
           area.persist(colors.yellow(`! ${event.stage === undefined ? '' : `${event.stage}: `}${event.message}`))

@@ -23,7 +23,7 @@ export function plainDisplay(output: Output, clock = () => performance.now() / 1
           toldAt = now
           return
         case 'stage-end':
-          say(describeEnd(event, state.stages))
+          if (!event.kept) say(describeEnd(event, state.stages))
           return
         case 'warning':
           say(`warning: ${event.stage === undefined ? '' : `${event.stage}: `}${event.message}`)

@@ -5,15 +5,36 @@ import { type StageState, secondsLeft } from './run-state.ts'
 
 type EventOf<Type extends RunEvent['type']> = Extract<RunEvent, { type: Type }>
 
-/** Where the run stands before it starts: what is kept, what runs, and why it runs again. */
+/** Where the run stands before it starts: what is kept, what goes on, what runs again and why. */
 export function describeStart({ name, folder, stages }: EventOf<'run-start'>): string[] {
-  const kept = stages.filter(({ state }) => state === 'done').length
-  const again = stages.filter(({ state }) => state === 'changed' || state === 'interrupted')
+  const inState = (wanted: string) => stages.filter(({ state }) => state === wanted)
+  const kept = inState('done').length
   const lines = [`meikai ${name}, in ${folder}: ${stages.length} stages${kept === 0 ? '' : `, ${kept} of them done`}`]
-  for (const { id, state, reasons = [] } of again) {
-    lines.push(state === 'interrupted' ? `${id} goes on where it stopped` : `${id} runs again (${reasons.join('; ')})`)
+  const interrupted = inState('interrupted')
+  if (interrupted.length > 0) lines.push(`goes on where it stopped: ${listIds(interrupted)}`)
+  const changed = inState('changed')
+  if (changed.length > 0) {
+    const causes = new Set(changed.flatMap(({ reasons = [] }) => ownReasons(reasons)))
+    lines.push(`changed: ${[...causes].join('; ')}`, `runs again: ${listIds(changed)}`)
   }
   return lines
+}
+
+/** Why a stage runs again, in short: its own reasons, or the first stage that it waits for. */
+export function describeReasons(reasons: readonly string[]): string {
+  const own = ownReasons(reasons)
+  if (own.length > 0) return own.join('; ')
+  const more = reasons.length > 1 ? `, and ${reasons.length - 1} more` : ''
+  return `${reasons[0] ?? ''}${more}`
+}
+
+/** Reasons that are not only that a stage before it runs. */
+function ownReasons(reasons: readonly string[]): string[] {
+  return reasons.filter((reason) => !reason.endsWith(' runs first'))
+}
+
+function listIds(stages: readonly { id: string }[]): string {
+  return stages.map(({ id }) => id).join(', ')
 }
 
 /** '3/14 pretrain  52.1 s  what came out'. */
