@@ -1,6 +1,7 @@
 // The files behind a path that a recipe names.
 import { readdir, stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
+import { UserError } from '../base/errors.ts'
 import { readError } from '../base/files.ts'
 import { listTextFiles } from '../data/text-files.ts'
 import { miniaturePrefix } from '../recipe/paths.ts'
@@ -13,15 +14,20 @@ const modelFiles = /\.(json|jinja|txt|model|safetensors)$/
 
 /** All files of an input, in the order of their names. `name` is the setting that names it. */
 export async function listInput(name: string, path: string): Promise<InputFile[]> {
-  if (/^(foundation\.)?corpus\.texts\./.test(name)) return listTextFiles(path)
   try {
+    if (/^(foundation\.)?corpus\.texts\./.test(name)) return await listTextFiles(path)
     if (!(await stat(path)).isDirectory()) return [{ path, name: basename(path) }]
     const isModel = name.startsWith('model') || name === 'tokenizer' || name === 'reference'
     const names = isModel ? await listModel(path) : await listFiles(path, '.')
     return names.sort().map((file) => ({ path: join(path, file), name: file }))
   } catch (error) {
-    throw readError(path, error)
+    throw inSetting(name, readError(path, error))
   }
+}
+
+/** Says which setting named what cannot be read. */
+function inSetting(name: string, error: unknown): unknown {
+  return error instanceof UserError ? new UserError(`${name}: ${error.message}`, { cause: error }) : error
 }
 
 async function listModel(folder: string): Promise<string[]> {
@@ -33,7 +39,7 @@ export async function hasWeights(recipe: Recipe): Promise<boolean> {
   const { folder } = recipe.model
   if (folder.startsWith(miniaturePrefix)) return false
   const names = await readdir(folder).catch((error) => {
-    throw readError(folder, error)
+    throw inSetting('model.folder', readError(folder, error))
   })
   return names.some((name) => name.endsWith('.safetensors'))
 }

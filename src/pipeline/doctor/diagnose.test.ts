@@ -118,6 +118,15 @@ test('prompts that leave no room for the output are told', async () => {
   )
 })
 
+test('prompts longer than the context are errors', async () => {
+  await changeModel({ max_position_embeddings: 32 })
+  const { findings } = await examine()
+  expect(messages(findings, 'error')).toEqual([
+    expect.stringMatching(/the longest question to answer has \d+ tokens; the model's context is 32/),
+    expect.stringMatching(/the longest question to explain has \d+ tokens; the model's context is 32/),
+  ])
+})
+
 test.each<[string, () => Promise<unknown>, RegExp]>([
   [
     'a missing text',
@@ -135,7 +144,11 @@ test.each<[string, () => Promise<unknown>, RegExp]>([
     () => rm(join(folder, 'model/tokenizer.json')),
     /model\.folder: .*tokenizer\.json: no such file/,
   ],
-  ['a model too small for its tokenizer', () => shrinkModel(), /the tokenizer has 1,\d+ tokens, the model only 1,000/],
+  [
+    'a model too small for its tokenizer',
+    () => changeModel({ vocab_size: 1000 }),
+    /the tokenizer has 1,\d+ tokens, the model only 1,000/,
+  ],
 ])('%s is an error that says where', async (_, spoil, expected) => {
   await spoil()
   const { findings, estimate } = await examine()
@@ -151,7 +164,7 @@ async function dropGold(line: number): Promise<void> {
   await writeFile(file, lines.join('\n'))
 }
 
-async function shrinkModel(): Promise<void> {
+async function changeModel(change: object): Promise<void> {
   const file = join(folder, 'model/config.json')
-  await writeFile(file, JSON.stringify({ ...JSON.parse(await readFile(file, 'utf8')), vocab_size: 1000 }))
+  await writeFile(file, JSON.stringify({ ...JSON.parse(await readFile(file, 'utf8')), ...change }))
 }

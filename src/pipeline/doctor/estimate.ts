@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { writeJsonLines } from '../../base/files.ts'
 import type { PairRow, TokenRow } from '../../data/records.ts'
 import { estimateTraining } from '../../engine/embedded/estimate.ts'
-import type { Estimate, TrainingJob } from '../../engine/engine.ts'
+import type { Estimate } from '../../engine/engine.ts'
 import type { ModelConfig } from '../../model/config.ts'
 import type { Recipe } from '../../recipe/recipe.ts'
 import { estimateSampling } from '../../sampler/embedded/estimate.ts'
@@ -120,34 +120,37 @@ async function estimatePretrain(sizes: RunSizes, isFoundation: boolean, folder: 
   const rows = Array.from({ length: sampledSteps * Math.ceil(stepTokens / rowTokens) }, (_, i): TokenRow => {
     return { id: String(i), source: '', tokens: new Array(rowTokens).fill(0), lossFrom: 1 }
   })
+  const steps = settings.steps ?? Math.max(1, Math.ceil((settings.epochs * total) / stepTokens))
   return estimateTraining({
-    ...(await job(sizes, settings, folder, rows)),
+    ...(await prepareJob(sizes, { ...settings, steps }, folder, rows)),
     objective: { kind: 'next-token' },
     batch: { tokens: batchTokens, sequenceTokens: rowTokens },
-    steps: settings.steps ?? Math.max(1, Math.ceil((settings.epochs * total) / stepTokens)),
   })
 }
 
 async function estimatePrefer(sizes: RunSizes, folder: string): Promise<Estimate> {
-  const { recipe, modelFolder, preferencePrompts } = sizes
+  const { recipe, config, modelFolder } = sizes
   const { rounds: _, reference: __, beta, nllWeight, ...settings } = recipe.prefer
-  const response = new Array(recipe.sample.maxTokens).fill(0)
-  const pairs = preferencePrompts.length * recipe.pair.pairsPerQuestion
+  // Longer pairs are dropped before the training.
+  const mostTokens = Math.min(recipe.pair.maxTokens, config.contextTokens)
+  const prompts = sizes.preferencePrompts.filter(({ length }) => length < mostTokens)
+  const pairs = prompts.length * recipe.pair.pairsPerQuestion
   const rows = Array.from({ length: Math.min(pairs, sampledSteps * settings.pairsPerStep) }, (_, i): PairRow => {
-    const question = i % preferencePrompts.length
-    const promptTokens = preferencePrompts[question] ?? []
-    return { id: String(i), question: String(question), promptTokens, chosenTokens: response, rejectedTokens: response }
+    const promptTokens = prompts[i % prompts.length] ?? []
+    const response = new Array(Math.min(recipe.sample.maxTokens, mostTokens - promptTokens.length)).fill(0)
+    const question = String(i % prompts.length)
+    return { id: String(i), question, promptTokens, chosenTokens: response, rejectedTokens: response }
   })
+  const steps = settings.steps ?? Math.max(1, Math.ceil((settings.epochs * pairs) / settings.pairsPerStep))
   return estimateTraining({
-    ...(await job(sizes, settings, folder, rows)),
+    ...(await prepareJob(sizes, { ...settings, steps }, folder, rows)),
     objective: { kind: 'preference', loss: 'rpo', beta, alpha: nllWeight, reference: { folder: modelFolder } },
     batch: { pairs: settings.pairsPerStep, maxTokens: recipe.pair.maxTokens },
-    steps: settings.steps ?? Math.max(1, Math.ceil((settings.epochs * pairs) / settings.pairsPerStep)),
   })
 }
 
 /** The part of a job that both trainings share, on rows written for the engine to look at. */
-async function job(
+async function prepareJob(
   { recipe, modelFolder }: RunSizes,
   settings: Parameters<typeof jobSettings>[1],
   folder: string,
@@ -155,17 +158,6 @@ async function job(
 ) {
   const trainingFile = join(folder, 'rows.jsonl')
   await writeJsonLines(trainingFile, rows)
-  const {
-    epochs: _,
-    steps: __,
-    ...shared
-  } = jobSettings(recipe, settings) as Partial<TrainingJob> & ReturnType<typeof jobSettings>
-  return {
-    ...shared,
-    model: { folder: modelFolder },
-    trainingFile,
-    evaluationFiles: {},
-    outputFolder: folder,
-    snapshotSteps: [],
-  }
+  const files = { trainingFile, evaluationFiles: {}, outputFolder: folder, snapshotSteps: [] }
+  return { ...jobSettings(recipe, settings), ...files, model: { folder: modelFolder } }
 }
