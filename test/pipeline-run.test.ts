@@ -374,6 +374,13 @@ describe('bad input', () => {
     await expect(run(settings)).rejects.toThrow(message)
   })
 
+  it('is named where a tokenizer stands beside a model with weights', async () => {
+    await run()
+    const model = `model.folder=${inRun('initialise', 'model')}`
+    await expect(plan(model, 'model.tokenizer=world/model')).rejects.toThrow('model.tokenizer: ')
+    expect((await plan(model)).stages.map(({ id }) => id)).not.toContain('initialise')
+  })
+
   it('that breaks the loss keeps what was finished', async () => {
     class Exploding extends FakeEngine {
       override async *train(job: TrainingJob, signal: AbortSignal): AsyncGenerator<TrainingEvent> {

@@ -1,7 +1,7 @@
 // Running a recipe: stage by stage, keeping what is done, going on with what was interrupted.
 import { mkdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { internal } from '../base/errors.ts'
+import { internal, UserError } from '../base/errors.ts'
 import { writeJson } from '../base/files.ts'
 import type { RunEvent } from '../base/progress.ts'
 import type { Recipe } from '../recipe/recipe.ts'
@@ -79,7 +79,13 @@ interface OpenRun {
 
 async function openRun(recipe: Recipe, { runsFolder = 'runs' }: Pick<RunOptions, 'runsFolder'>): Promise<OpenRun> {
   const folder = resolve(runsFolder, recipe.name)
-  const { stages, variants } = expandStages(recipe, await hasWeights(recipe))
+  const weights = await hasWeights(recipe)
+  if (weights && recipe.model.tokenizer !== undefined) {
+    throw new UserError(
+      `model.tokenizer: ${recipe.model.folder} has weights, and a model is read together with its own tokenizer. Put tokenizer.json and tokenizer_config.json there, and leave the setting out.`,
+    )
+  }
+  const { stages, variants } = expandStages(recipe, weights)
   return { recipe, folder, stages, variants, hashes: new InputHashes(folder) }
 }
 
