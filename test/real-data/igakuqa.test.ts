@@ -35,11 +35,12 @@ describe.skipIf(missing.length > 0)(`IgakuQA from texts to report${reason}`, () 
       for (const name of ['base', 'cpt', 'cpt+rpo']) {
         for (const way of ['answer', 'explain']) expect(report.variants[name][way].items).toBe(40)
       }
-      // Pretraining lowers the held-out loss; the base never comes to an end.
+      // Pretraining lowers the held-out loss; the base never comes to an end, CPT answers in the form that it read.
       const losses = (await heldOut(run, 'pretrain')).map(({ loss }) => loss)
       expect(losses.at(-1)).toBeLessThan((losses[0] as number) - 0.5)
       expect(report.variants.base.answer.truncated).toBeGreaterThan(30)
-      // Pairs: no sample is right, so the bare right answer wins everywhere; prompts are as long as real ones with shots.
+      expect(report.variants.cpt.answer.classes.answered).toBeGreaterThan(20)
+      // Pairs: where no sample is right, the bare right answer wins; prompts are as long as real ones with shots.
       const pairs = await loadJsonLines<PreferencePair>(join(run, 'pair-cpt/pairs.jsonl'))
       expect(pairs.length).toBeGreaterThan(30)
       expect(Math.max(...pairs.map(({ promptTokens }) => promptTokens.length))).toBeGreaterThan(1000)
