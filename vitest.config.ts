@@ -1,12 +1,28 @@
 // Test settings: unit tests lie beside their file in src/, whole-system tests in test/. test/peers runs apart (npm run test:peers).
 import { defineConfig } from 'vitest/config'
 
+/** Tests that use all cores themselves: side by side they would take each other's time, not save any. */
+const wholeMachine = ['test/real-data/**/*.test.ts', 'test/real-weights*.test.ts']
+
 export default defineConfig({
   test: {
-    include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
-    exclude: ['test/peers/**', 'node_modules/**'],
     pool: 'forks', // onnxruntime-node aborts under vmThreads
-    maxWorkers: 2,
     testTimeout: 60_000,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'side by side',
+          include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
+          exclude: ['test/peers/**', 'node_modules/**', ...wholeMachine],
+          maxWorkers: 2,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        extends: true,
+        test: { name: 'alone', include: wholeMachine, maxWorkers: 1, sequence: { groupOrder: 1 } },
+      },
+    ],
   },
 })

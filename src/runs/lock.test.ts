@@ -5,6 +5,7 @@ import { mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeEach, expect, it } from 'vitest'
+import { hashJson } from '../base/files.ts'
 import { lockFolder } from './lock.ts'
 
 let folder: string
@@ -59,8 +60,23 @@ it.each([
   expect(await readdir(folder)).toEqual(['lock'])
 })
 
-it('lets one of many in', async () => {
-  await hold({ pid: await deadPid(), host: hostname() })
-  const attempts = await Promise.allSettled(Array.from({ length: 8 }, () => lockFolder(folder)))
-  expect(attempts.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
+it('lets one of many in, however often', async () => {
+  const dead = { pid: await deadPid(), host: hostname() }
+  for (let round = 0; round < 100; round++) {
+    await hold(dead)
+    const attempts = await Promise.allSettled(Array.from({ length: 8 }, () => lockFolder(folder)))
+    const holders = attempts.filter((attempt) => attempt.status === 'fulfilled')
+    expect(holders).toHaveLength(1)
+    await holders[0]!.value()
+    expect(await readdir(folder)).toEqual([])
+  }
+})
+
+it('takes over from a process that died while it took over', async () => {
+  const dead = { pid: await deadPid(), host: hostname() }
+  await hold(dead)
+  const claim = `lock.over-${hashJson(JSON.stringify(dead)).slice(0, 16)}`
+  await writeFile(join(folder, claim), JSON.stringify({ ...dead, started: '1' }))
+  await (await lockFolder(folder))()
+  expect(await readdir(folder)).toEqual([])
 })

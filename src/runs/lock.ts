@@ -4,8 +4,9 @@ import { readFileSync } from 'node:fs'
 import { link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { hasCode, UserError } from '../base/errors.ts'
-import { writeError } from '../base/files.ts'
+import { hashJson, writeError } from '../base/files.ts'
 
 interface Holder {
   pid: number
@@ -29,42 +30,62 @@ export async function lockFolder(folder: string): Promise<() => Promise<void>> {
   } catch (error) {
     throw writeError(mark, error)
   }
+  const unlock = () => rm(lock, { force: true })
   try {
     for (;;) {
       try {
         await link(mark, lock) // the file appears with its content or not at all
-        return () => rm(lock, { force: true })
+        return unlock
       } catch (error) {
         if (!hasCode(error, 'EEXIST')) throw error
       }
-      await removeStale(lock, folder)
+      const left = await readLeft(lock, folder)
+      if (left !== undefined && (await takeOver(lock, left, mark))) return unlock
     }
   } finally {
     await rm(mark, { force: true })
   }
 }
 
-async function removeStale(lock: string, folder: string): Promise<void> {
-  const text = await readFile(lock, 'utf8').catch((error) => {
+/** What a dead process left in the lock; undefined when it is gone by now. A live holder is a UserError. */
+async function readLeft(lock: string, folder: string): Promise<string | undefined> {
+  const text = await readIfThere(lock)
+  if (text === undefined) return undefined
+  const holder = parseHolder(text)
+  if (holder !== undefined && !isAlive(holder)) return text
+  const who = holder === undefined ? 'another process' : `process ${holder.pid} on ${holder.host}`
+  throw new UserError(`${folder}: in use by ${who}. Wait for it or stop it; if it is surely gone, remove ${lock}.`)
+}
+
+/**
+ * Puts our mark in the place of a dead process's lock. Several may find the same dead lock: only the one who holds the
+ * claim on it replaces it, and looks first whether it is still the same, so a fresh lock is never replaced.
+ */
+async function takeOver(lock: string, left: string, mark: string): Promise<boolean> {
+  const claim = `${lock}.over-${hashJson(left).slice(0, 16)}`
+  try {
+    await link(mark, claim)
+  } catch (error) {
+    if (!hasCode(error, 'EEXIST')) throw error
+    const claimant = parseHolder((await readIfThere(claim)) ?? '')
+    if (claimant !== undefined && !isAlive(claimant)) await rm(claim, { force: true })
+    else await setTimeout(10)
+    return false
+  }
+  try {
+    if ((await readIfThere(lock)) !== left) return false
+    await rename(mark, lock)
+    return true
+  } finally {
+    await rm(claim, { force: true })
+  }
+}
+
+function readIfThere(path: string): Promise<string | undefined> {
+  return readFile(path, 'utf8').catch((error) => {
     if (hasCode(error, 'ENOENT')) return undefined
     throw error
   })
-  if (text === undefined) return
-  const holder = parseHolder(text)
-  if (holder === undefined || isAlive(holder)) {
-    const who = holder === undefined ? 'another process' : `process ${holder.pid} on ${holder.host}`
-    throw new UserError(`${folder}: in use by ${who}. Wait for it or stop it; if it is surely gone, remove ${lock}.`)
-  }
-  // Two processes may find the same stale lock: whoever moved a fresh one by mistake puts it back.
-  const moved = `${lock}.stale-${process.pid}-${randomBytes(4).toString('hex')}`
-  try {
-    await rename(lock, moved)
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return
-    throw error
-  }
-  if ((await readFile(moved, 'utf8')) !== text) await link(moved, lock).catch(() => {})
-  await rm(moved, { force: true })
 }
 
 function parseHolder(text: string): Holder | undefined {
