@@ -16,8 +16,8 @@ export interface WorldOptions {
   pretrainDocuments?: number
 }
 
-/** Enough that no document comes twice in 1,000 steps of the base and 650 of continued pretraining, 1,024 tokens each. */
-const defaultDocuments = { base: 28_000, pretrain: 28_000 }
+/** As in a recipe (miniature.baseDocuments, miniature.pretrainDocuments): enough that no document comes twice in the quickstart. */
+const defaultDocuments = { base: 42_000, pretrain: 42_000 }
 
 const contextTokens = 256
 
