@@ -3,15 +3,16 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { internal, UserError } from '../../base/errors.ts'
 import { hashFile, hashJson } from '../../base/files.ts'
-import type { TrainingEvent } from '../../base/progress.ts'
+import type { PreferenceMetrics, TrainingEvent } from '../../base/progress.ts'
 import { addLowRank } from '../../formats/merge.ts'
 import { readSafetensorsHeader, readTensor } from '../../formats/safetensors.ts'
 import { writeSafetensors } from '../../formats/safetensors-writer.ts'
 import { headChunk, type Checkpoint as ModelCheckpoint, openCheckpoint } from '../../model/checkpoint.ts'
 import { loadModelConfig } from '../../model/config.ts'
 import { adapterShapes, type LoraShape, linearLayers } from '../../model/weights.ts'
+import type { Batch } from '../../training/batch.ts'
 import { initialLora } from '../../training/initial-values.ts'
-import { measureLoss } from '../../training/objective.ts'
+import { measureLoss, type ObjectiveWeights } from '../../training/objective.ts'
 import { scheduledRate } from '../../training/optimizer.ts'
 import type { Learning } from '../../training/step-graph.ts'
 import type { TrainingJob } from '../engine.ts'
@@ -153,26 +154,12 @@ async function* runSteps(
 }
 
 /** One optimizer step over all its micro-batches. */
-async function takeStep(
-  { job, learner, chunk, reference, maxLoss }: Session,
-  step: number,
-  steps: number,
-  planned: PlannedStep,
-): Promise<TrainingEvent> {
+async function takeStep(session: Session, step: number, steps: number, planned: PlannedStep): Promise<TrainingEvent> {
+  const { job, learner, maxLoss } = session
   const start = performance.now()
-  const { objective } = job
-  const total = countLosses(planned, objective)
-  const beta = objective.kind === 'preference' ? objective.beta : 0
-  const measure = objective.kind === 'preference' ? new PreferenceMeasure(beta, reference) : undefined
-  let loss = 0
-  let tokens = 0
-  for (const [i, micro] of planned.entries()) {
-    const { batch, weights } = layOutBatch(micro, objective, total, chunk, reference)
-    const logProbabilities = await learner.differentiate(batch, weights, i > 0)
-    loss += measureLoss(logProbabilities, weights, beta)
-    tokens += batch.predictions
-    measure?.add(micro, logProbabilities)
-  }
+  const { loss, ...measured } = await measureBatches(session, planned, (batch, weights, i) =>
+    learner.differentiate(batch, weights, i > 0),
+  )
   const rate = scheduledRate(step, steps, job)
   const norm =
     loss <= maxLoss
@@ -191,10 +178,30 @@ async function takeStep(
     loss,
     learningRate: rate,
     gradientNorm: norm,
-    tokens,
+    ...measured,
     seconds: (performance.now() - start) / 1000,
-    ...(measure === undefined ? {} : { preference: measure.means() }),
   }
+}
+
+/** Computes batches one by one, and adds up what they measure: the loss as the objective defines it over all of them. */
+async function measureBatches(
+  { job: { objective }, chunk, reference }: Session,
+  batches: readonly PlannedBatch[],
+  compute: (batch: Batch, weights: ObjectiveWeights, index: number) => Promise<Float32Array>,
+): Promise<{ loss: number; tokens: number; preference?: PreferenceMetrics }> {
+  const total = countLosses(batches, objective)
+  const beta = objective.kind === 'preference' ? objective.beta : 0
+  const measure = objective.kind === 'preference' ? new PreferenceMeasure(beta, reference) : undefined
+  let loss = 0
+  let tokens = 0
+  for (const [i, planned] of batches.entries()) {
+    const { batch, weights } = layOutBatch(planned, objective, total, chunk, reference)
+    const logProbabilities = await compute(batch, weights, i)
+    loss += measureLoss(logProbabilities, weights, beta)
+    tokens += batch.predictions
+    measure?.add(planned, logProbabilities)
+  }
+  return { loss, tokens, ...(measure === undefined ? {} : { preference: measure.means() }) }
 }
 
 function divergence(job: TrainingJob, step: number, loss: number, maxLoss: number, planned: PlannedStep): UserError {
@@ -211,32 +218,13 @@ function divergence(job: TrainingJob, step: number, loss: number, maxLoss: numbe
 }
 
 async function evaluateSet(
-  { job, learner, chunk, reference }: Session,
+  session: Session,
   step: number,
   set: string,
   batches: PlannedBatch[],
 ): Promise<TrainingEvent & { type: 'evaluation-end' }> {
-  const { objective } = job
-  const total = countLosses(batches, objective)
-  const beta = objective.kind === 'preference' ? objective.beta : 0
-  const measure = objective.kind === 'preference' ? new PreferenceMeasure(beta, reference) : undefined
-  let loss = 0
-  let tokens = 0
-  for (const planned of batches) {
-    const { batch, weights } = layOutBatch(planned, objective, total, chunk, reference)
-    const logProbabilities = await learner.score(batch)
-    loss += measureLoss(logProbabilities, weights, beta)
-    tokens += batch.predictions
-    measure?.add(planned, logProbabilities)
-  }
-  return {
-    type: 'evaluation-end',
-    step,
-    set,
-    loss,
-    tokens,
-    ...(measure === undefined ? {} : { preference: measure.means() }),
-  }
+  const measured = await measureBatches(session, batches, (batch) => session.learner.score(batch))
+  return { type: 'evaluation-end', step, set, ...measured }
 }
 
 function checkJob(job: TrainingJob): void {
