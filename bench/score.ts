@@ -1,10 +1,10 @@
 // Scoring 2,000 recorded answers, start included, beside `node -e 0`: medians of 7 in turn; the goal is under 1 s.
-import { spawnSync } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { Random } from '../src/base/random.ts'
+import { meikai, timeCommands } from './sides/commands.ts'
+import { median } from './sides/comparison.ts'
 
 const runs = 7
 const answers = 2000
@@ -31,21 +31,11 @@ try {
   await writeFile(join(folder, 'answers.jsonl'), lines(outputs))
   const own = { name: 'bench', title: 'Bench', layout: 'items', data: 'items.jsonl', licence: 'none' }
   await writeFile(join(folder, 'exam.yaml'), JSON.stringify(own))
-  const meikai = fileURLToPath(new URL('../bin/meikai.js', import.meta.url))
-  const commands: Record<string, string[]> = {
+  const commands = {
     'node -e 0': ['-e', '0'],
     'meikai score': [meikai, 'score', '--exam', join(folder, 'exam.yaml'), '--answers', join(folder, 'answers.jsonl')],
   }
-  const times = new Map<string, number[]>(Object.keys(commands).map((name) => [name, []]))
-  for (let i = 0; i < runs; i++) {
-    for (const [name, args] of Object.entries(commands)) {
-      const start = performance.now()
-      const { status, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' })
-      times.get(name)?.push(performance.now() - start)
-      if (status !== 0) throw new Error(`${name} ended with status ${status}: ${stderr}`)
-    }
-  }
-  const medians = [...times].map(([name, all]) => ({ name, ms: all.sort((a, b) => a - b)[(runs - 1) / 2] as number }))
+  const medians = [...timeCommands(commands, runs)].map(([name, times]) => ({ name, ms: median(times) }))
   console.log(`${answers} answers     median ms   times node -e 0`)
   for (const { name, ms } of medians) {
     const ratio = ms / (medians[0]?.ms as number)

@@ -6,11 +6,13 @@ import { internal } from '../src/base/errors.ts'
 import { loadModelConfig } from '../src/model/config.ts'
 import { type Comparison, median } from './sides/comparison.ts'
 import { fullLayers, largeModel } from './sides/material.ts'
+import { miniature } from './sides/miniature.ts'
 import { countOperations } from './sides/operations.ts'
+import { preference } from './sides/preference.ts'
 import { presentComparisons, readArguments } from './sides/present.ts'
+import { float32Form, nf4Form, pretraining } from './sides/pretraining.ts'
 import { ownProgram } from './sides/programs.ts'
 import { runProgram } from './sides/side.ts'
-import { miniature, preference, pretraining, quantisedPretraining } from './sides/trainings.ts'
 
 const packTokens = 1024
 const quantisedPackTokens = 512
@@ -33,8 +35,8 @@ try {
   }
   const withModel = async () => ({ ...amounts, model: await largeModel(layers) })
   const makers: Record<string, () => Promise<Comparison>> = {
-    cpt: async () => pretraining(await withModel(), packTokens),
-    qlora: async () => quantisedPretraining(await withModel(), quantisedPackTokens),
+    cpt: async () => pretraining(await withModel(), float32Form, packTokens),
+    qlora: async () => pretraining(await withModel(), nf4Form, quantisedPackTokens),
     rpo: async () => preference(await withModel(), { key: 'rpo', pairsOfQuestion: 1, factor: 3.5 }),
     'rpo-group': async () => preference(await withModel(), { key: 'rpo-group', pairsOfQuestion: 4, factor: 7 }),
     miniature: () => miniature(folder),

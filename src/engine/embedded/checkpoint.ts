@@ -1,7 +1,7 @@
 // Checkpoints: weights, moments, the step and every event so far, in a folder that is renamed into place when it is whole.
 import { mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { UserError } from '../../base/errors.ts'
+import { internal, UserError } from '../../base/errors.ts'
 import { loadJsonLines, readJson, writeFolderAtomic, writeJson, writeJsonLines } from '../../base/files.ts'
 import type { TrainingEvent } from '../../base/progress.ts'
 import { readSafetensorsHeader, readTensor } from '../../formats/safetensors.ts'
@@ -84,4 +84,21 @@ export function restoreArray(folder: string, target: Float32Array, source: Float
     throw new UserError(`${folder}: the checkpoint is damaged. Delete it; training starts from the one before.`)
   }
   target.set(source)
+}
+
+const bestFile = (outputFolder: string) => join(outputFolder, 'best.safetensors')
+
+/** Keeps the weights of the best step so far. */
+export async function saveBest(outputFolder: string, step: number, weights: Float32Array): Promise<void> {
+  const tensor = { name: 'weights', shape: [weights.length], read: () => weights }
+  await writeSafetensors(bestFile(outputFolder), [tensor], { step: String(step) })
+}
+
+/** Puts the best step's weights in place. After a kill the file may be of a later step than the checkpoint's, but that step came again. */
+export async function loadBest(outputFolder: string, step: number, weights: Float32Array): Promise<void> {
+  const file = bestFile(outputFolder)
+  const { tensors, metadata } = await readSafetensorsHeader(file)
+  if (metadata.step !== String(step)) internal(`${file} holds step ${metadata.step}, not ${step}`)
+  restoreArray(file, weights, await readTensor(tensors.get('weights') ?? internal('no weights in it')))
+  await rm(file)
 }

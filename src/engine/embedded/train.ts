@@ -1,22 +1,13 @@
 // A training job from its first step, or its last checkpoint, to its result, as a stream of events.
-import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { internal, UserError } from '../../base/errors.ts'
-import { hashFile, hashJson } from '../../base/files.ts'
 import type { PreferenceMetrics, TrainingEvent } from '../../base/progress.ts'
 import { Random } from '../../base/random.ts'
-import { adapterScale } from '../../formats/adapter.ts'
-import { addLowRank } from '../../formats/merge.ts'
-import { readSafetensorsHeader, readTensor } from '../../formats/safetensors.ts'
-import { writeSafetensors } from '../../formats/safetensors-writer.ts'
-import { headChunk, type Checkpoint as ModelCheckpoint, openCheckpoint } from '../../model/checkpoint.ts'
+import { headChunk, openCheckpoint } from '../../model/checkpoint.ts'
 import { loadModelConfig } from '../../model/config.ts'
-import { adapterShapes, type LoraShape, linearLayers } from '../../model/weights.ts'
 import type { Batch } from '../../training/batch.ts'
-import { initialLora } from '../../training/initial-values.ts'
 import { measureLoss, type ObjectiveWeights } from '../../training/objective.ts'
 import { scheduledRate } from '../../training/optimizer.ts'
-import type { Learning } from '../../training/step-graph.ts'
 import type { TrainingJob } from '../engine.ts'
 import {
   countLosses,
@@ -32,11 +23,12 @@ import {
   type ReferenceScores,
   readRecords,
 } from '../training-data.ts'
-import { type Checkpoint, loadCheckpoint, restoreArray, saveCheckpoint } from './checkpoint.ts'
-import { choosesRecomputing } from './estimate.ts'
-import { Learner } from './learner.ts'
+import { type Checkpoint, loadBest, loadCheckpoint, saveBest, saveCheckpoint } from './checkpoint.ts'
+import { checkJob, hashJob } from './checks.ts'
+import type { Learner } from './learner.ts'
 import { PreferenceMeasure } from './preference-measure.ts'
-import { hashModel, scoreReference } from './reference.ts'
+import { compileLearner, fillWeights } from './preparation.ts'
+import { scoreReference } from './reference.ts'
 import { writeResult } from './result.ts'
 
 /** Everything that a job's steps need. */
@@ -228,121 +220,4 @@ async function evaluateSet(
 ): Promise<TrainingEvent & { type: 'evaluation-end' }> {
   const measured = await measureBatches(session, batches, (batch) => session.learner.score(batch))
   return { type: 'evaluation-end', step, set, ...measured }
-}
-
-function checkJob(job: TrainingJob): void {
-  if (job.keep === 'best' && Object.keys(job.evaluationFiles).length === 0) {
-    throw new UserError('keep: best needs a held-out set to choose by.')
-  }
-  if (job.objective.kind === 'next-token' ? !('tokens' in job.batch) : !('pairs' in job.batch)) {
-    throw new UserError(
-      `batch: a ${job.objective.kind} objective needs ${job.objective.kind === 'next-token' ? 'tokens' : 'pairs'}.`,
-    )
-  }
-  if (job.method.kind === 'full' && job.model.base === 'nf4') {
-    throw new UserError('base: nf4 holds frozen weights, and with method full all weights learn. Use lora.')
-  }
-  if (job.method.kind !== 'lora') return
-  const unknown = job.method.targetModules.find((name) => !Object.hasOwn(linearLayers, name))
-  if (unknown !== undefined) {
-    throw new UserError(
-      `targetModules: '${unknown}' is no linear layer. There are ${Object.keys(linearLayers).join(', ')}.`,
-    )
-  }
-}
-
-/** An adapter that the job's model has already is trained on, so it must have the shape that the job asks for. */
-function checkAdapter({ method, model }: TrainingJob, lora: LoraShape | undefined): void {
-  if (method.kind !== 'lora' || lora === undefined) return
-  const describe = ({ rank, alpha, rankStabilised, targetModules }: LoraShape) =>
-    `rank ${rank}, alpha ${alpha}${rankStabilised ? ', rank-stabilised,' : ''} on ${[...targetModules].sort().join(', ')}`
-  if (describe(lora) === describe(method)) return
-  throw new UserError(
-    `${model.adapter}: an adapter of ${describe(lora)} cannot be trained on as one of ${describe(method)}. Merge it first, or use its shape.`,
-  )
-}
-
-/** Hash of all that decides the result's bits. */
-async function hashJob(job: TrainingJob): Promise<string> {
-  const {
-    outputFolder: _where,
-    keepCheckpoints: _kept,
-    checkpointEverySteps: _often,
-    recompute: _how,
-    ...settings
-  } = job
-  const files = [job.trainingFile, ...Object.values(job.evaluationFiles)]
-  const hashes: string[] = []
-  for (const file of files) hashes.push(await hashFile(file))
-  const reference = job.objective.kind === 'preference' ? await hashModel(job.objective.reference) : undefined
-  return hashJson({ settings, hashes, model: await hashModel(job.model), reference })
-}
-
-async function compileLearner(
-  job: TrainingJob,
-  checkpoint: ModelCheckpoint,
-  records: Records,
-  positions: number,
-  chunk: number,
-): Promise<Learner> {
-  const { method, objective } = job
-  checkAdapter(job, checkpoint.lora)
-  const learning: Learning = method.kind === 'full' ? { kind: 'full' } : { kind: 'lora', lora: method }
-  return Learner.compile({
-    checkpoint,
-    learning,
-    positions,
-    chunk,
-    ...(objective.kind === 'preference' ? { beta: objective.beta } : {}),
-    recompute: choosesRecomputing(job, checkpoint.config, records),
-    ...(method.kind === 'lora' && method.dropout ? { dropout: method.dropout } : {}),
-    threads: job.threads,
-    graphs: { step: true, forward: Object.keys(job.evaluationFiles).length > 0 },
-  })
-}
-
-/** Fills what learns: from the job's checkpoint, or from the model with its adapter (merged where all weights learn). */
-async function fillWeights(
-  job: TrainingJob,
-  model: ModelCheckpoint,
-  learner: Learner,
-  checkpoint: Checkpoint | undefined,
-): Promise<void> {
-  if (checkpoint !== undefined) {
-    restoreArray(job.outputFolder, learner.weights, checkpoint.arrays.weights)
-    restoreArray(job.outputFolder, learner.moments.mean, checkpoint.arrays.mean)
-    restoreArray(job.outputFolder, learner.moments.square, checkpoint.arrays.square)
-    return
-  }
-  const { lora, config } = model
-  const adapted = lora === undefined ? new Map() : adapterShapes(config, lora)
-  for (const { name, shape } of learner.segments) {
-    if (job.method.kind === 'lora') {
-      learner.view(name).set(lora === undefined ? initialLora(name, shape, job.seed) : await model.read(name))
-      continue
-    }
-    const values = await model.read(name)
-    const layer = name.replace(/\.weight$/, '')
-    if (lora !== undefined && adapted.has(`${layer}.lora_A.weight`)) {
-      const factors = { a: await model.read(`${layer}.lora_A.weight`), b: await model.read(`${layer}.lora_B.weight`) }
-      addLowRank(values, factors, adapterScale(lora))
-    }
-    learner.view(name).set(values)
-  }
-}
-
-const bestFile = (outputFolder: string) => join(outputFolder, 'best.safetensors')
-
-async function saveBest(outputFolder: string, step: number, weights: Float32Array): Promise<void> {
-  const tensor = { name: 'weights', shape: [weights.length], read: () => weights }
-  await writeSafetensors(bestFile(outputFolder), [tensor], { step: String(step) })
-}
-
-/** Puts the best step's weights in place. After a kill the file may be of a later step than the checkpoint's, but that step came again. */
-async function loadBest(outputFolder: string, step: number, weights: Float32Array): Promise<void> {
-  const file = bestFile(outputFolder)
-  const { tensors, metadata } = await readSafetensorsHeader(file)
-  if (metadata.step !== String(step)) internal(`${file} holds step ${metadata.step}, not ${step}`)
-  restoreArray(file, weights, await readTensor(tensors.get('weights') ?? internal('no weights in it')))
-  await rm(file)
 }

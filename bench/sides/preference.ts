@@ -1,0 +1,59 @@
+// The comparisons of RPO: what ours and TRL do over one epoch of pairs.
+import { join } from 'node:path'
+import { writeJsonLines } from '../../src/base/files.ts'
+import type { PairRow } from '../../src/data/records.ts'
+import type { TrainingJob } from '../../src/engine/engine.ts'
+import type { Comparison } from './comparison.ts'
+import { cutPairs, promptTokens, responseTokens } from './material.ts'
+import { type Amounts, commonJob, formats, lora, ours, peer } from './training-sides.ts'
+
+/** RPO over one epoch, the reference's pass included, `pairsOfQuestion` pairs on each prompt. */
+export async function preference(
+  { folder, model, pairs }: Amounts,
+  { key, pairsOfQuestion, factor }: { key: string; pairsOfQuestion: number; factor: number },
+): Promise<Comparison> {
+  const rows: PairRow[] = await cutPairs(pairs, pairsOfQuestion)
+  const trainingFile = join(folder, `${key}.jsonl`)
+  await writeJsonLines(trainingFile, rows)
+  const own = (recompute: 'none' | 'layers') => {
+    const training: Omit<TrainingJob, 'outputFolder'> = {
+      ...commonJob,
+      model: { folder: model },
+      method: lora,
+      objective: { kind: 'preference', loss: 'rpo', beta: 0.1, alpha: 1, reference: { folder: model } },
+      trainingFile,
+      epochs: 1,
+      batch: { pairs: pairsOfQuestion, maxTokens: promptTokens + 2 * pairsOfQuestion * responseTokens },
+      recompute,
+    }
+    return { training, warm: 0, unit: { pairs: rows.length } }
+  }
+  const others = Object.entries(formats).flatMap(([short, dtype]) =>
+    [false, true].map((precompute) =>
+      peer(
+        `trl-${short}${precompute ? '-before' : ''}`,
+        `TRL DPOTrainer, ${short}${precompute ? ', reference computed before' : ''}`,
+        { kind: 'dpo', model, dtype, recompute: false, precompute, pairs: rows, accumulate: pairsOfQuestion },
+      ),
+    ),
+  )
+  const float32 = ['trl-float32', 'trl-float32-before']
+  const all = others.map((side) => side.key)
+  return {
+    key,
+    work: `RPO with LoRA, float32 weights, prompts of ${promptTokens} and responses of ${responseTokens} tokens, ${pairsOfQuestion === 1 ? 'a pair a question' : `${pairsOfQuestion} pairs a question`}`,
+    unit: 's a pair',
+    more: false,
+    measured: `${rows.length} pairs, one epoch, from the call on, the reference's pass included`,
+    sides: [
+      ours('ours', 'meikai', own('none')),
+      ours('ours-recomputed', 'meikai, recomputed', own('layers')),
+      ...others,
+    ],
+    goals: [
+      { of: 'speed', ours: 'ours', against: all, factor, words: `${factor} x TRL's best` },
+      { of: 'speed', ours: 'ours', against: float32, factor, words: `(${factor} x TRL in float32)` },
+      { of: 'memory', ours: 'ours', against: all, factor: 1, words: "memory at most TRL's least" },
+    ],
+  }
+}

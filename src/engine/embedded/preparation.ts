@@ -1,0 +1,66 @@
+// The learner of a job: compiled for its model and data, and filled with what it starts from.
+import { adapterScale } from '../../formats/adapter.ts'
+import { addLowRank } from '../../formats/merge.ts'
+import type { Checkpoint as ModelCheckpoint } from '../../model/checkpoint.ts'
+import { adapterShapes } from '../../model/weights.ts'
+import { initialLora } from '../../training/initial-values.ts'
+import type { Learning } from '../../training/step-graph.ts'
+import type { TrainingJob } from '../engine.ts'
+import type { Records } from '../training-data.ts'
+import { type Checkpoint, restoreArray } from './checkpoint.ts'
+import { checkAdapter } from './checks.ts'
+import { choosesRecomputing } from './estimate.ts'
+import { Learner } from './learner.ts'
+
+export async function compileLearner(
+  job: TrainingJob,
+  checkpoint: ModelCheckpoint,
+  records: Records,
+  positions: number,
+  chunk: number,
+): Promise<Learner> {
+  const { method, objective } = job
+  checkAdapter(job, checkpoint.lora)
+  const learning: Learning = method.kind === 'full' ? { kind: 'full' } : { kind: 'lora', lora: method }
+  return Learner.compile({
+    checkpoint,
+    learning,
+    positions,
+    chunk,
+    ...(objective.kind === 'preference' ? { beta: objective.beta } : {}),
+    recompute: choosesRecomputing(job, checkpoint.config, records),
+    ...(method.kind === 'lora' && method.dropout ? { dropout: method.dropout } : {}),
+    threads: job.threads,
+    graphs: { step: true, forward: Object.keys(job.evaluationFiles).length > 0 },
+  })
+}
+
+/** Fills what learns: from the job's checkpoint, or from the model with its adapter (merged where all weights learn). */
+export async function fillWeights(
+  job: TrainingJob,
+  model: ModelCheckpoint,
+  learner: Learner,
+  checkpoint: Checkpoint | undefined,
+): Promise<void> {
+  if (checkpoint !== undefined) {
+    restoreArray(job.outputFolder, learner.weights, checkpoint.arrays.weights)
+    restoreArray(job.outputFolder, learner.moments.mean, checkpoint.arrays.mean)
+    restoreArray(job.outputFolder, learner.moments.square, checkpoint.arrays.square)
+    return
+  }
+  const { lora, config } = model
+  const adapted = lora === undefined ? new Map() : adapterShapes(config, lora)
+  for (const { name, shape } of learner.segments) {
+    if (job.method.kind === 'lora') {
+      learner.view(name).set(lora === undefined ? initialLora(name, shape, job.seed) : await model.read(name))
+      continue
+    }
+    const values = await model.read(name)
+    const layer = name.replace(/\.weight$/, '')
+    if (lora !== undefined && adapted.has(`${layer}.lora_A.weight`)) {
+      const factors = { a: await model.read(`${layer}.lora_A.weight`), b: await model.read(`${layer}.lora_B.weight`) }
+      addLowRank(values, factors, adapterScale(lora))
+    }
+    learner.view(name).set(values)
+  }
+}
