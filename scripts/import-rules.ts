@@ -106,7 +106,7 @@ export const packages: Record<string, string[]> = {
   picocolors: ['cli'],
   tinyglobby: ['data'],
   yaml: ['base', 'recipe'],
-  undici: ['model', 'sampler'],
+  undici: ['exam', 'model', 'sampler'],
   zod: Object.keys(folders),
 }
 

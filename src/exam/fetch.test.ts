@@ -128,7 +128,7 @@ it('throws away what is not the pinned file, and says so', async () => {
 it.each([
   [404, /b\.jsonl: answers with status 404/, 1],
   [503, /b\.jsonl: the download broke off \(status 503\)\. Run it again/, 4],
-])('status %i ends it', { retry: 2, timeout: 15_000 }, async (status, message, attempts) => {
+])('status %i ends it', async (status, message, attempts) => {
   serve = (path, range) => ({
     status: path === 'data/b.jsonl' ? status : range > 0 ? 206 : 200,
     body: contents[path] ?? '',

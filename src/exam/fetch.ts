@@ -2,6 +2,8 @@
 import { mkdir, open, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
+// Not Node's own fetch: that of Node 20 now and then loses the abort of a body that is being read, and waits for ever.
+import { type Dispatcher, EnvHttpProxyAgent, fetch } from 'undici'
 import { messageOf, UserError } from '../base/errors.ts'
 import { hashFile, readText, writeError, writeFileAtomic } from '../base/files.ts'
 import type { LoadedDescription } from './description.ts'
@@ -35,6 +37,14 @@ interface Wanted {
   url: string
 }
 
+interface Connection {
+  /** Collects every host that is asked. */
+  hosts: Set<string>
+  signal: AbortSignal
+  /** HTTPS_PROXY, HTTP_PROXY and NO_PROXY; directly where none is set. */
+  proxy: Dispatcher
+}
+
 /**
  * Fetches what is not there yet. What was half there is gone on with, and every file is checked against its hash.
  * @param pauseSeconds before the second attempt.
@@ -54,9 +64,10 @@ export async function* fetchExam(
   const finished: string[] = []
   const failed = new AbortController()
   const ended = AbortSignal.any([signal, failed.signal])
+  const connection: Connection = { hosts, signal: ended, proxy: new EnvHttpProxyAgent() }
   const work = async () => {
     for (let next = waiting.shift(); next !== undefined && !ended.aborted; next = waiting.shift()) {
-      await fetchFile(next, folder, hosts, ended, pauseSeconds)
+      await fetchFile(next, folder, connection, pauseSeconds)
       finished.push(next.path)
       wake()
     }
@@ -84,8 +95,8 @@ export async function* fetchExam(
     }
   } finally {
     failed.abort()
-    // What is under way ends at once; where a connection does not hear of it, it is not waited for long.
-    await Promise.race([Promise.allSettled(workers), setTimeout(1000, undefined, { ref: false })])
+    await Promise.allSettled(workers)
+    await connection.proxy.destroy()
   }
 }
 
@@ -121,8 +132,7 @@ function describeSource({ description }: LoadedDescription): string {
 async function fetchFile(
   { path, sha256, url }: Wanted,
   folder: string,
-  hosts: Set<string>,
-  signal: AbortSignal,
+  connection: Connection,
   pauseSeconds: number,
 ): Promise<void> {
   const file = join(folder, path)
@@ -134,16 +144,16 @@ async function fetchFile(
   for (let fruitless = 0; ; ) {
     const before = await sizeOf(partial)
     try {
-      await fetchRest(url, partial, hosts, signal)
+      await fetchRest(url, partial, connection)
       break
     } catch (error) {
-      signal.throwIfAborted()
+      connection.signal.throwIfAborted()
       if (error instanceof UserError) throw error
       fruitless = (await sizeOf(partial)) > before ? 0 : fruitless + 1
       if (fruitless === ATTEMPTS) {
         throw new UserError(`${url}: the download broke off (${messageOf(error)}). Run it again to go on from there.`)
       }
-      await setTimeout(1000 * pauseSeconds * 2 ** fruitless, undefined, { signal })
+      await setTimeout(1000 * pauseSeconds * 2 ** fruitless, undefined, { signal: connection.signal })
     }
   }
   const found = await hashFile(partial)
@@ -157,7 +167,7 @@ async function fetchFile(
 }
 
 /** Appends what is missing of a file. */
-async function fetchRest(url: string, partial: string, hosts: Set<string>, signal: AbortSignal): Promise<void> {
+async function fetchRest(url: string, partial: string, { hosts, signal, proxy }: Connection): Promise<void> {
   const from = await sizeOf(partial)
   const silence = new AbortController()
   let watch = globalThis.setTimeout(() => silence.abort(), SILENCE_MILLISECONDS)
@@ -166,6 +176,7 @@ async function fetchRest(url: string, partial: string, hosts: Set<string>, signa
     const response = await fetch(url, {
       headers: from > 0 ? { range: `bytes=${from}-` } : {},
       signal: AbortSignal.any([signal, silence.signal]),
+      dispatcher: proxy,
     })
     hosts.add(new URL(response.url).host)
     // All of it is there already: what was left is the check.
