@@ -1,5 +1,6 @@
 // A plain interpreter of graphs in float64: the tests' oracle. Clear rather than quick.
 import { internal } from '../src/base/errors.ts'
+import { dequantiseBlocks } from '../src/formats/block-integers.ts'
 import { dequantiseNf4 } from '../src/formats/nf4.ts'
 import { dropoutThreshold } from '../src/graph/dropout.ts'
 import { resolveDim } from '../src/graph/shape.ts'
@@ -84,6 +85,17 @@ const rules: InterpreterRules = {
       for (let k = 0; k < (backward ? outputs : inputs); k++) {
         total += at(x!, [n!, k]) * weight[backward ? k * inputs + i! : i! * inputs + k]!
       }
+      return total
+    })
+  },
+  // Without the rounding of x to 8 bits.
+  matmulBits: ({ attributes: { inputs: width, bits } }, [x, codes, scales]) => {
+    const [outputs, , bytes] = codes!.shape as [number, number, number]
+    const stored = { codes: Uint8Array.from(codes!.data), scales: Float32Array.from(scales!.data) }
+    const weight = dequantiseBlocks(stored, width, { bits, block: (8 * bytes) / bits })
+    return fill([x!.shape[0]!, outputs], ([n, o]) => {
+      let total = 0
+      for (let k = 0; k < width; k++) total += at(x!, [n!, k]) * weight[o! * width + k]!
       return total
     })
   },

@@ -9,6 +9,7 @@ import {
   gather,
   inverseRms,
   matmul,
+  matmulBits,
   matmulNf4,
   multiply,
   negate,
@@ -80,6 +81,14 @@ export const gradientRules: GradientRules = {
   matmulNf4: ({ attributes, inputs: [, codes, scales] }, g) => [
     matmulNf4(g, codes!, scales!, { ...attributes, backward: !attributes.backward }),
   ],
+  matmulBits: ({ attributes: { bits }, inputs: [, codes, scales, ...transposed] }, g) => {
+    const [turnedCodes, turnedScales] = transposed
+    if (turnedCodes === undefined || turnedScales === undefined) {
+      return internal('a gradient through matmulBits needs the transposed weight among its inputs')
+    }
+    const turned = { codes: turnedCodes, scales: turnedScales }
+    return [matmulBits(g, turned, { inputs: numeric(g.shape[1]!), bits }, { codes: codes!, scales: scales! })]
+  },
   transpose: ({ attributes: { permutation } }, g) => [
     transpose(
       g,

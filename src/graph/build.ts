@@ -45,6 +45,21 @@ export function matmul(a: Value, b: Value, options: Partial<Operations['matmul']
 }
 export const matmulNf4 = (x: Value, codes: Value, scales: Value, attributes: Operations['matmulNf4']): Value =>
   create('matmulNf4', attributes, [x, codes, scales])
+/** A frozen weight in few bits: codes uint8 [outputs, blocks, bytes], scales [outputs, blocks]. */
+export interface BlockWeight {
+  codes: Value
+  scales: Value
+}
+/** `transposed`, the weight's transpose [inputs, outputs] in codes of its own, is needed only where x needs a gradient. */
+export const matmulBits = (
+  x: Value,
+  { codes, scales }: BlockWeight,
+  attributes: Operations['matmulBits'],
+  transposed?: BlockWeight,
+): Value => {
+  const more = transposed === undefined ? [] : [transposed.codes, transposed.scales]
+  return create('matmulBits', attributes, [x, codes, scales, ...more])
+}
 export const transpose = (x: Value, permutation: readonly number[]): Value => create('transpose', { permutation }, [x])
 export const reshape = (x: Value, shape: Shape): Value => create('reshape', { shape }, [x])
 export const expand = (x: Value, shape: Shape): Value => create('expand', { shape }, [x])

@@ -33,6 +33,12 @@ export interface Operations {
    * x [N, inputs] (or [N, outputs]), codes uint8 [outputs*inputs/2], scales [outputs*inputs/64].
    */
   matmulNf4: { outputs: number; inputs: number; backward: boolean }
+  /**
+   * x·Wᵀ of a frozen weight W [outputs, inputs] in `bits` (see formats/block-integers.ts), x rounded to 8 bits block by block on
+   * the way: x [N, inputs], codes uint8 [outputs, blocks, bytes], scales [outputs, blocks]. Two more inputs, the codes and
+   * scales of Wᵀ [inputs, outputs], are what a gradient needs.
+   */
+  matmulBits: { inputs: number; bits: 4 | 8 }
   transpose: { permutation: readonly number[] }
   reshape: { shape: Shape }
   /** Repeats along axes of size 1 and new leading axes: the gradient of sum. */

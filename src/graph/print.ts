@@ -29,6 +29,7 @@ const printRules: PrintRules = {
       .filter(Boolean)
       .join(', '),
   matmulNf4: ({ outputs, inputs, backward }) => `${outputs} x ${inputs}${backward ? ', backward' : ''}`,
+  matmulBits: ({ inputs, bits }) => `${bits} bits x ${inputs}`,
   transpose: ({ permutation }) => permutation.join(' '),
   reshape: plain,
   expand: plain,

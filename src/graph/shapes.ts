@@ -42,6 +42,22 @@ const shapeRules: ShapeRules = {
     }
     return [n!, backward ? inputs : outputs]
   },
+  matmulBits({ inputs: width, bits }, [x, ...weights]) {
+    const [n, k] = x!.shape
+    const outputs = weights[0]!.shape[0]!
+    // Of the weight first, then of its transpose.
+    const fits = [width, outputs].slice(0, weights.length / 2).every((inner, i) => {
+      const [rows, blocks, bytes] = weights[2 * i]!.shape as [Dim, number, number]
+      const block = (8 * bytes) / bits
+      const isWhole = rows === [outputs, width][i] && blocks === Math.ceil(Number(inner) / block)
+      return isWhole && equalShapes(weights[2 * i + 1]!.shape, [rows, blocks])
+    })
+    if (x!.shape.length !== 2 || k !== width || !fits) {
+      const shapes = [x!, ...weights].map(({ shape }) => formatShape(shape)).join(', ')
+      internal(`matmulBits of ${shapes}: ${bits} bits, ${width} inputs`)
+    }
+    return [n!, outputs]
+  },
   transpose({ permutation }, [x]) {
     const sorted = [...permutation].sort((a, b) => a - b)
     if (sorted.length !== x!.shape.length || sorted.some((axis, i) => axis !== i)) {
@@ -158,16 +174,17 @@ function checkHead({ chunk }: { chunk: number }, [hidden, head, targets]: readon
 /** Weights a scale in NF4. */
 const nf4Block = 64
 
-/** Which input of an operation holds int32 or bytes; all others hold float32. */
-const otherInputs: { readonly [O in Operation]?: { index: number; dtype: DType } } = {
-  matmulNf4: { index: 1, dtype: 'uint8' },
-  gather: { index: 1, dtype: 'int32' },
-  scatterRows: { index: 0, dtype: 'int32' },
-  dropout: { index: 1, dtype: 'int32' },
-  rotate: { index: 3, dtype: 'int32' },
-  tokenLogProbability: { index: 2, dtype: 'int32' },
-  tokenLogProbabilityDirection: { index: 2, dtype: 'int32' },
-  tokenLogProbabilityHeadGradient: { index: 2, dtype: 'int32' },
+/** Which inputs of an operation hold int32 or bytes; all others hold float32. */
+const otherInputs: { readonly [O in Operation]?: { at: readonly number[]; dtype: DType } } = {
+  matmulNf4: { at: [1], dtype: 'uint8' },
+  matmulBits: { at: [1, 3], dtype: 'uint8' },
+  gather: { at: [1], dtype: 'int32' },
+  scatterRows: { at: [0], dtype: 'int32' },
+  dropout: { at: [1], dtype: 'int32' },
+  rotate: { at: [3], dtype: 'int32' },
+  tokenLogProbability: { at: [2], dtype: 'int32' },
+  tokenLogProbabilityDirection: { at: [2], dtype: 'int32' },
+  tokenLogProbabilityHeadGradient: { at: [2], dtype: 'int32' },
 }
 
 /** The shape of an operation's result; inputs that do not fit are an internal error. */
@@ -178,7 +195,7 @@ export function inferShape<O extends Operation>(
 ): Shape {
   inputs.forEach((input, i) => {
     const other = otherInputs[operation]
-    const expected = other?.index === i ? other.dtype : 'float32'
+    const expected = other?.at.includes(i) ? other.dtype : 'float32'
     if (input.dtype !== expected) internal(`input ${i} of ${operation} is ${input.dtype}, not ${expected}`)
   })
   return shapeRules[operation](attributes, inputs)

@@ -42,6 +42,17 @@ export const onnxRules: OnnxRules = {
           microsoft,
         ),
   matmulNf4: emitNf4Product,
+  // accuracy_level 4: the activations in 8 bits too, so that the products are of integers.
+  matmulBits: ({ attributes: { inputs: width, bits }, inputs: [, weight] }, emitter, [x, codes, scales]) => {
+    const [outputs, , bytes] = weight!.shape as [number, number, number]
+    const sizes = {
+      K: { int: width },
+      N: { int: outputs },
+      bits: { int: bits },
+      block_size: { int: (8 * bytes) / bits },
+    }
+    return emitter.node('MatMulNBits', [x!, codes!, scales!], { ...sizes, accuracy_level: { int: 4 } }, microsoft)
+  },
   transpose: ({ attributes: { permutation } }, emitter, [x]) =>
     emitter.node('Transpose', [x!], { perm: { ints: permutation } }),
   reshape: ({ attributes: { shape } }, emitter, [x]) => emitter.node('Reshape', [x!, emitter.shape(shape)]),
