@@ -52,16 +52,19 @@ async function simulate(name: string, schedule: Schedule) {
     evaluationFiles: {},
   }
   const job = await prepareJob(join(folder, name), 'next-token', change)
+  const interruptions: TrainingEvent[] = []
   for (;;) {
     let events: TrainingEvent[] = []
     try {
       for await (const event of engine.train(job, new AbortController().signal)) {
+        if (event.type === 'training-interrupted') interruptions.push(event)
         if (event.type === 'training-start') events = []
         events.push(event)
       }
       const result = join(job.outputFolder, 'result')
       const losses = events.flatMap((event) => (event.type === 'step-end' ? [[event.step, event.loss]] : []))
-      return { cluster, losses, result: await hashFile(join(result, 'adapter_model.safetensors')), end: events.at(-1) }
+      const hash = await hashFile(join(result, 'adapter_model.safetensors'))
+      return { cluster, losses, interruptions, result: hash, end: events.at(-1) }
     } catch (error) {
       // Started again, as a user would.
       if (!(error instanceof MeikaiKilled)) throw error
@@ -86,6 +89,22 @@ it('comes to the same losses and weights under 100 random schedules of faults', 
   }
   // Every kind of fault came up, often.
   for (const fault of faults) expect(happened.get(fault) ?? 0).toBeGreaterThan(10)
+})
+
+it('says why it was interrupted, and what is done again', async () => {
+  const { interruptions } = await simulate(
+    'interrupted',
+    new Map([
+      [7, 'rank killed'],
+      [12, 'time limit'],
+      [18, 'job vanished'],
+    ]),
+  )
+  expect(interruptions).toEqual([
+    { type: 'training-interrupted', cause: 'a process was killed from outside.', step: 7, firstStep: 6 },
+    { type: 'training-interrupted', cause: 'the time limit came.', step: 10, firstStep: 11 },
+    { type: 'training-interrupted', cause: 'the job was killed, or its machine went down.', step: 16, firstStep: 16 },
+  ])
 })
 
 it('ends with the cause and the place of the log where it fails again and again', async () => {

@@ -3,7 +3,7 @@ import { appendFile, copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/pr
 import { join } from 'node:path'
 import { Random } from '../src/base/random.ts'
 import type { JobHandle, Launcher } from '../src/engine/cluster/launcher.ts'
-import type { Surroundings } from '../src/engine/cluster/train.ts'
+import type { Surroundings } from '../src/engine/cluster/session.ts'
 import { readSafetensorsHeader, readTensor } from '../src/formats/safetensors.ts'
 import { writeSafetensors } from '../src/formats/safetensors-writer.ts'
 

@@ -33,6 +33,8 @@ export type TrainingEvent =
   | ({ type: 'step-end'; step: number } & StepMetrics)
   | { type: 'evaluation-end'; step: number; set: string; loss: number; tokens: number; preference?: PreferenceMetrics }
   | { type: 'checkpoint-saved'; step: number; folder: string }
+  /** It ended early after `step`, and goes on at `firstStep`: what lies between is done again. */
+  | { type: 'training-interrupted'; cause: string; step: number; firstStep: number }
   | { type: 'training-end'; step: number; keptStep: number; folder: string }
 
 /** What the pipeline reports while a run goes on. */

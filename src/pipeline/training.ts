@@ -1,7 +1,7 @@
 // What all training stages share: the job's settings, the events on their way to metrics.jsonl, the merged model.
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { RunEvent } from '../base/progress.ts'
+import type { RunEvent, TrainingEvent } from '../base/progress.ts'
 import type { Engine, ModelReference, TrainingJob } from '../engine/engine.ts'
 import { mergeAdapter } from '../formats/merge.ts'
 import { loadModelConfig } from '../model/config.ts'
@@ -93,6 +93,10 @@ export async function* runTraining(
   let step = 0
   try {
     for await (const event of tools.engine.train(whole, signal)) {
+      if (event.type === 'training-interrupted') {
+        yield { type: 'warning', stage: stage.id, message: describeInterruption(event) }
+        continue
+      }
       await metrics.write(event)
       if (event.type === 'step-end') {
         loss = event.loss
@@ -115,6 +119,12 @@ export async function* runTraining(
     await mergeAdapter(job.model.folder, join(folder, resultPath), merged, (weight) => quantised.has(weight))
   }
   return { outputs: [resultPath, mergedPath], summary }
+}
+
+function describeInterruption({ cause, step, firstStep }: Extract<TrainingEvent, { type: 'training-interrupted' }>) {
+  const lost = step - firstStep + 1
+  const again = lost > 0 ? `; ${lost} ${lost === 1 ? 'step is' : 'steps are'} done again` : ', nothing is lost'
+  return `${cause} It goes on at step ${firstStep}${again}.`
 }
 
 /** Steps strictly between the first and the last, evenly spread, where weights are kept for the probes. */

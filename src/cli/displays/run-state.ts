@@ -110,6 +110,7 @@ function train(stage: StageState, event: TrainingEvent, now: number): StageState
     case 'evaluation-end':
       return { ...stage, heldOut: { ...stage.heldOut, [event.set]: event.loss } }
     case 'checkpoint-saved':
+    case 'training-interrupted':
     case 'training-end':
       return stage
   }

@@ -4,7 +4,8 @@ import { loadModelConfig } from '../../model/config.ts'
 import type { Engine, Estimate, TrainingJob } from '../engine.ts'
 import { type OpenSettings, settingsFor } from './choose.ts'
 import { estimateOnCluster, heldBy, sizeOf } from './estimate.ts'
-import { realSurroundings, type Surroundings, trainOnCluster } from './train.ts'
+import { realSurroundings, type Surroundings } from './session.ts'
+import { trainOnCluster } from './train.ts'
 
 export class ClusterEngine implements Engine {
   private readonly open: OpenSettings

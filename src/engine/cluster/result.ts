@@ -6,6 +6,23 @@ import { readJson, writeFolderAtomic, writeJson } from '../../base/files.ts'
 import { openAdapter } from '../../formats/adapter.ts'
 import { copyModelFiles, openWeights } from '../../formats/weights.ts'
 import type { TrainingJob } from '../engine.ts'
+import { readLines } from './history.ts'
+
+/** Of transformers. */
+interface TrainerState {
+  global_step?: number
+  best_global_step?: number | null
+}
+
+/** The step whose weights stand in the output, where the training came to its end. */
+export async function finishedStep(output: string, steps: number, { keep }: TrainingJob): Promise<number | undefined> {
+  const lines = await readLines(join(output, 'trainer_state.json'))
+  if (lines === undefined) return undefined
+  const state = JSON.parse(lines.join('\n')) as TrainerState
+  // The state is written after the weights: what ended badly once it stands has nothing left to lose.
+  if (state.global_step !== steps) return undefined
+  return keep === 'best' ? (state.best_global_step ?? steps) : steps
+}
 
 /**
  * Copies the weights of a training's output (or checkpoint) to `target`, renamed into place last.
