@@ -24,7 +24,7 @@ export async function loadServedAdapter(
     endpoints.map(async (endpoint) => {
       const connection = new Connection({ ...endpoint, timeoutSeconds }, environment)
       try {
-        await connection.post(
+        await connection.send(
           'load_lora_adapter',
           { lora_name: name, lora_path: adapter },
           new AbortController().signal,

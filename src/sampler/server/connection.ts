@@ -48,14 +48,24 @@ export class Connection {
     this.agent = proxied ? new EnvHttpProxyAgent(options) : new Agent(options)
   }
 
-  /** @param path below the address: 'completions'; with a leading slash, below the host's root. */
+  /** Posts JSON and reads JSON. @param path below the address: 'completions'. */
   async post(path: string, body: unknown, signal: AbortSignal): Promise<unknown> {
+    const text = await this.send(path, body, signal)
+    try {
+      return JSON.parse(text)
+    } catch {
+      throw new CallFailure('the answer is not JSON, or was cut', 'broken')
+    }
+  }
+
+  /** Posts JSON; the answer is whatever text it is. */
+  async send(path: string, body: unknown, signal: AbortSignal): Promise<string> {
     const deadline = AbortSignal.timeout(this.timeoutMilliseconds)
     let status = 0
     let retryAfter: string | undefined
     let text: string
     try {
-      const response = await request(this.address(path), {
+      const response = await request(`${this.url.href.replace(/\/+$/, '')}/${path}`, {
         method: 'POST',
         dispatcher: this.agent,
         headers: {
@@ -82,20 +92,11 @@ export class Connection {
       )
     }
     if (status !== 200) throw this.explain(failureOf(status, this.redact(serverMessage(text)), retryAfter, Date.now()))
-    try {
-      return JSON.parse(text)
-    } catch {
-      throw new CallFailure('the answer is not JSON, or was cut', 'broken')
-    }
+    return text
   }
 
   close(): Promise<void> {
     return this.agent.destroy()
-  }
-
-  private address(path: string): string {
-    if (path.startsWith('/')) return new URL(path, this.url).href
-    return `${this.url.href.replace(/\/+$/, '')}/${path}`
   }
 
   /** What a refusal most often means. */

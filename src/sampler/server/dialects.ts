@@ -18,7 +18,10 @@ export const dialects: Record<DialectName, Dialect> = {
   plain: { capabilities: [], fields: {}, chatLimit: 'max_tokens' },
   /** OpenAI's own service. */
   openai: { capabilities: ['log-probabilities'], fields: {}, chatLimit: 'max_completion_tokens' },
-  /** vLLM from 0.10.2 on: token ids in its answers, raw log-probabilities. */
+  /**
+   * vLLM from 0.10.2 on: token ids in its answers, raw log-probabilities. What a call leaves open it takes from the
+   * model's generation_config.json (Qwen2.5's instruct models: a repetition penalty, topK), so nothing is left open.
+   */
   vllm: {
     capabilities: [
       'token-prompts',
@@ -31,7 +34,14 @@ export const dialects: Record<DialectName, Dialect> = {
       'context',
       'continuations',
     ],
-    fields: { return_token_ids: true },
+    fields: {
+      return_token_ids: true,
+      top_k: 0,
+      min_p: 0,
+      repetition_penalty: 1,
+      presence_penalty: 0,
+      frequency_penalty: 0,
+    },
     chatLimit: 'max_tokens',
   },
 }

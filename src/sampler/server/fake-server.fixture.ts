@@ -12,6 +12,8 @@ export type Fault =
   | { kind: 'slow'; milliseconds: number }
 
 export interface FakeServerOptions {
+  /** A free one when left out. */
+  port?: number
   /** How long a call takes: always the same, or its own time each. */
   latencyMilliseconds?: number | (() => number)
   /** Whether it remembers what it was asked: yes when left out. */
@@ -52,6 +54,8 @@ export class FakeServer {
   mostInFlight = 0
   /** Milliseconds of all calls together that it spent on them. */
   busyMilliseconds = 0
+  /** Adapters by name, with their folders. */
+  readonly adapters = new Map<string, string>()
   private readonly server: Server
   private readonly options: FakeServerOptions
 
@@ -63,7 +67,7 @@ export class FakeServer {
 
   static async start(options: FakeServerOptions = {}): Promise<FakeServer> {
     const fake = new FakeServer(options)
-    await new Promise<void>((resolve) => fake.server.listen(0, '127.0.0.1', resolve))
+    await new Promise<void>((resolve) => fake.server.listen(options.port ?? 0, '127.0.0.1', resolve))
     return fake
   }
 
@@ -77,12 +81,18 @@ export class FakeServer {
   }
 
   private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (request.url === '/health') {
+      response.end()
+      return
+    }
+    if (request.url?.endsWith('/load_lora_adapter')) {
+      this.loadAdapter(JSON.parse(await readBody(request)), response)
+      return
+    }
     const began = performance.now()
     this.mostInFlight = Math.max(this.mostInFlight, ++this.inFlight)
     try {
-      const chunks: Buffer[] = []
-      for await (const chunk of request) chunks.push(chunk as Buffer)
-      const body = JSON.parse(Buffer.concat(chunks).toString()) as CallBody
+      const body = JSON.parse(await readBody(request)) as CallBody
       if (this.options.keepBodies !== false) {
         this.bodies.push(body)
         this.authorizations.push(request.headers.authorization)
@@ -99,6 +109,18 @@ export class FakeServer {
     } finally {
       this.inFlight--
       this.busyMilliseconds += performance.now() - began
+    }
+  }
+
+  /** As vLLM answers: plain text where it went well, an error where the name is taken. */
+  private loadAdapter({ lora_name: name, lora_path: path }: Record<string, string>, response: ServerResponse): void {
+    if (name === undefined || path === undefined) send(response, 400, { error: { message: 'name and path, please' } })
+    else if (this.adapters.has(name)) {
+      const message = `The lora adapter '${name}' has already been loaded. If you want to load the adapter in place, set 'load_inplace' to True.`
+      send(response, 400, { error: { message, type: 'InvalidUserInput', param: null, code: 400 } })
+    } else {
+      this.adapters.set(name, path)
+      response.writeHead(200).end(`Success: LoRA adapter '${name}' added successfully.`)
     }
   }
 
@@ -131,6 +153,12 @@ export class FakeServer {
     const usage = { prompt_tokens: [...prompt].length, completion_tokens: 11 * choices.length }
     send(response, 200, { object: 'text_completion', model: body.model, choices, usage })
   }
+}
+
+async function readBody(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = []
+  for await (const chunk of request) chunks.push(chunk as Buffer)
+  return Buffer.concat(chunks).toString()
 }
 
 function promptText({ prompt, messages = [] }: CallBody): string {

@@ -33,6 +33,7 @@ export function writeBody(call: Call, settings: SamplingSettings, protocol: Prot
   const chat = api === 'chat'
   const { prompt } = call
   return {
+    ...dialect.fields,
     model,
     ...(chat ? { messages: typeof prompt === 'string' ? [{ role: 'user', content: prompt }] : prompt } : { prompt }),
     [chat ? dialect.chatLimit : 'max_tokens']: settings.maxTokens,
@@ -45,7 +46,6 @@ export function writeBody(call: Call, settings: SamplingSettings, protocol: Prot
     ...(settings.topK > 0 && { top_k: settings.topK }),
     ...(settings.stopTokens.length > 0 && { stop_token_ids: settings.stopTokens }),
     ...(capabilities.has('log-probabilities') && (chat ? { logprobs: true, top_logprobs: 0 } : { logprobs: 0 })),
-    ...dialect.fields,
   }
 }
 

@@ -227,6 +227,19 @@ describe('what is asked', () => {
     await sampler.close()
   })
 
+  it('leaves nothing open that vLLM would take from the generation settings of the model', async () => {
+    const server = await start()
+    const sampler = openServerSampler(settingsFor([server.url], { dialect: 'vllm' }))
+    await collect(sampler, requests(1), { topK: 0 })
+    await collect(sampler, requests(1), { topK: 5 })
+    const closed = { min_p: 0, repetition_penalty: 1, presence_penalty: 0, frequency_penalty: 0, top_p: 1 }
+    expect(server.bodies).toMatchObject([
+      { ...closed, top_k: 0 },
+      { ...closed, top_k: 5 },
+    ])
+    await sampler.close()
+  })
+
   it('is a conversation on the chat interface', async () => {
     const server = await start()
     const sampler = openServerSampler(settingsFor([server.url], { api: 'chat', dialect: 'openai' }))
