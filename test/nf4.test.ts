@@ -60,7 +60,7 @@ it('learns, and its merged weights compute what its codes and adapter compute', 
   const adapter = join(outputFolder, 'result')
   const quantised = nf4Shapes(await loadModelConfig(model.folder))
   const merged = join(folder, 'merged')
-  await mergeAdapter(model.folder, adapter, merged, (weight) => quantised.has(weight))
+  await mergeAdapter(model.folder, adapter, merged, { isQuantised: (weight) => quantised.has(weight) })
   const trained = await score({ ...model, adapter })
   expect(largestDifference(trained, await score({ folder: merged }))).toBeLessThan(1e-4)
 

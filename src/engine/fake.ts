@@ -52,7 +52,7 @@ export class FakeEngine implements Engine {
 async function writeUntrained(folder: string, { method, model }: TrainingJob): Promise<void> {
   const { tensors } = await openWeights(model.folder)
   if (method.kind === 'full') {
-    await copyModelFiles(model.folder, folder)
+    await copyModelFiles(model.folder, folder, 'F32')
     const sources = [...tensors.values()].map((tensor) => ({ ...tensor, read: () => readTensor(tensor) }))
     return writeWeights(folder, sources)
   }

@@ -5,8 +5,8 @@ import { UserError } from '../base/errors.ts'
 import { writeFileAtomic, writeFolderAtomic, writeJson } from '../base/files.ts'
 import type { ModelReference } from '../engine/engine.ts'
 import type { Encoding } from '../formats/gguf.ts'
-import { readTensor } from '../formats/safetensors.ts'
-import { copyModelFiles, openWeights, writeWeights } from '../formats/weights.ts'
+import type { WeightType } from '../formats/safetensors-writer.ts'
+import { copyModelFiles, copySource, openWeights, weightType, writeWeights } from '../formats/weights.ts'
 import { loadModelConfig } from '../model/config.ts'
 import type { OpenSampler } from '../sampler/sampler.ts'
 import { loadTokenizer } from '../tokenizer/tokenizer.ts'
@@ -30,7 +30,7 @@ const encodings: Partial<Record<ExportFormat, Encoding>> = {
 export interface ExportOrder {
   /** Names files and the card. */
   name: string
-  /** The whole model, adapters merged: a folder of float32 weights. */
+  /** The whole model, adapters merged. */
   modelFolder: string
   /** Its adapters in the order of their training, the base that the first was trained on, and that base's name for people. */
   adapters: { folders: string[]; baseFolder: string; baseName: string } | { missing: string }
@@ -98,22 +98,19 @@ async function writeFormat(order: ExportOrder, format: ExportFormat, folder: str
     }
   } else if (format === 'peft') {
     if ('missing' in adapters) throw new UserError(`peft: ${adapters.missing} Export safetensors.`)
-    await copyBesides(order, folder)
+    await copyBesides(order, folder, 'F32')
     await rm(join(folder, 'config.json')) // an adapter's folder with one is taken for a whole model
     await writeJoinedAdapter(adapters.folders, adapters.baseName, folder)
   } else {
-    await copyBesides(order, folder)
-    const { tensors } = await openWeights(modelFolder)
-    await writeWeights(
-      folder,
-      [...tensors.values()].map((tensor) => ({ ...tensor, read: () => readTensor(tensor) })),
-    )
+    const weights = await openWeights(modelFolder)
+    await copyBesides(order, folder, weightType(weights))
+    await writeWeights(folder, [...weights.tensors.values()].map(copySource))
   }
 }
 
 /** What stands beside the weights: configuration, tokenizer, licence; the chat template asked for; every end token. */
-async function copyBesides({ modelFolder, template }: ExportOrder, folder: string): Promise<void> {
-  await copyModelFiles(modelFolder, folder)
+async function copyBesides({ modelFolder, template }: ExportOrder, folder: string, type: WeightType): Promise<void> {
+  await copyModelFiles(modelFolder, folder, type)
   await rm(join(folder, 'README.md'), { force: true }) // the base's own card
   const [tokenizer, config] = [await loadTokenizer(modelFolder), await loadModelConfig(modelFolder)]
   const generation = { ...(await readGeneration(modelFolder)), eos_token_id: endTokensOf(tokenizer, config) }
@@ -158,7 +155,7 @@ async function locateWritten(
   if (format === 'safetensors') return { folder }
   if (format === 'peft' && 'folders' in order.adapters) return { folder: order.adapters.baseFolder, adapter: folder }
   await mkdir(unpacked, { recursive: true })
-  await copyBesides(order, unpacked)
+  await copyBesides(order, unpacked, 'F32')
   const [file] = (await readdir(folder)).filter((name) => name.endsWith('.gguf'))
   await unpackGguf(join(folder, file!), unpacked)
   return { folder: unpacked }

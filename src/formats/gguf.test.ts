@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { Random } from '../base/random.ts'
-import { encodeFloat16, encodeValues, flag, float32, type GgufMetadata, text, uint32 } from './gguf.ts'
+import { encodeValues, flag, float32, type GgufMetadata, text, uint32 } from './gguf.ts'
 import { openGguf, readGgufTensor } from './gguf-reader.ts'
 import { writeGguf } from './gguf-writer.ts'
-import { widenFloat16 } from './safetensors.ts'
+import { encodeFloat16, widenFloat16 } from './half-precision.ts'
 
 let folder: string
 beforeAll(async () => {

@@ -2,7 +2,7 @@
 // magic, version, counts; metadata as key, type, value; of each tensor name, sizes, encoding and offset; the data, aligned.
 // Everything is little endian. Sizes are written innermost first, the reverse of a shape.
 import { UserError } from '../base/errors.ts'
-import { widenBfloat16, widenFloat16 } from './safetensors.ts'
+import { encodeFloat16, roundToBfloat16, widenBfloat16, widenFloat16 } from './half-precision.ts'
 
 export const ggufMagic = 0x46554747 // 'GGUF'
 export const ggufVersion = 3
@@ -47,19 +47,7 @@ export function encodedBytes(encoding: Encoding, values: number): number {
 /** float32 values in an encoding, as bytes. */
 export function encodeValues(encoding: Encoding, values: Float32Array): Uint8Array {
   if (encoding === 'F32') return new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
-  return encoding === 'BF16' ? encodeBfloat16(values) : encodeQ8(values)
-}
-
-/** The upper half of the bits, rounded to the nearest, ties to even; NaN stays one. */
-function encodeBfloat16(values: Float32Array): Uint8Array {
-  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length)
-  const halves = new Uint16Array(values.length)
-  for (let i = 0; i < bits.length; i++) {
-    const value = bits[i]!
-    const isNoNumber = (value & 0x7fffffff) > 0x7f800000
-    halves[i] = isNoNumber ? (value >>> 16) | 0x40 : (value + 0x7fff + ((value >>> 16) & 1)) >>> 16
-  }
-  return new Uint8Array(halves.buffer)
+  return encoding === 'BF16' ? new Uint8Array(roundToBfloat16(values).buffer) : encodeQ8(values)
 }
 
 /** Blocks of 32: scale d = max |x| / 127 as float16, then round(x / d) as int8 (ggml's Q8_0: halves away from zero). */
@@ -78,22 +66,6 @@ function encodeQ8(values: Float32Array): Uint8Array {
     }
   }
   return result
-}
-
-/** The nearest float16 of a value that is not negative, ties to even, as bits; beyond the range: infinity. */
-export function encodeFloat16(value: number): number {
-  if (value >= 65520) return 0x7c00
-  if (value < 2 ** -14) return roundHalfToEven(value * 2 ** 24) // subnormal; 1024 is the smallest normal one
-  const exponent = Math.floor(Math.log2(value))
-  // log2 may be off by one beside a power of two: the fraction says so.
-  const shift = value / 2 ** exponent >= 2 ? exponent + 1 : value / 2 ** exponent < 1 ? exponent - 1 : exponent
-  return ((shift + 15) << 10) + roundHalfToEven((value / 2 ** shift - 1) * 1024)
-}
-
-function roundHalfToEven(value: number): number {
-  const floor = Math.floor(value)
-  const rest = value - floor
-  return rest > 0.5 || (rest === 0.5 && floor % 2 === 1) ? floor + 1 : floor
 }
 
 /** The values of an encoding, as float32. */

@@ -1,54 +1,121 @@
-// Merges a LoRA adapter into a model folder, tensor by tensor: weight + scale x B·A.
+// Merges a LoRA adapter into a model folder, piece by piece of each tensor: weight + scale x B·A, in 16 bits where the model has them.
 import { UserError } from '../base/errors.ts'
 import { writeFolderAtomic } from '../base/files.ts'
-import { type AdapterFactors, adapterScale, openAdapter } from './adapter.ts'
-import { roundToNf4 } from './nf4.ts'
-import { readTensor } from './safetensors.ts'
-import { copyModelFiles, openWeights, writeWeights } from './weights.ts'
+import { type Adapter, type AdapterFactors, adapterScale, openAdapter } from './adapter.ts'
+import { roundToBfloat16, roundToFloat16, widenBfloat16, widenFloat16 } from './half-precision.ts'
+import { nf4Block, roundPiecesToNf4 } from './nf4.ts'
+import { pieceValues, readPieces, readTensor, type StoredTensor } from './safetensors.ts'
+import type { PiecewiseSource, WeightType } from './safetensors-writer.ts'
+import { copyModelFiles, openWeights, type Weights, weightType, writeWeights } from './weights.ts'
+
+export interface MergeOptions {
+  /** The weights that the adapter was trained against in NF4: merged is what their codes stand for. */
+  isQuantised?: (weight: string) => boolean
+  /** How all weights are stored; each as it was when left out. */
+  storedAs?: WeightType | undefined
+}
+
+/** What storing the merged weights changed of them. */
+export interface MergeRecord {
+  storedAs: WeightType
+  /** Norm of what the adapter adds, over the norm of the weights that it is added to. */
+  adapterShare: number
+  /** Norm of what rounding to the stored type changes of these weights, over the norm of what the adapter adds. */
+  roundingShare: number
+}
 
 /**
- * Writes the merged model, in float32, to `outputFolder` (renamed into place last), with every other file of the model
- * folder beside it. One tensor at a time is in memory. An adapter of another model is a UserError.
- * @param isQuantised the weights that the adapter was trained against in NF4: merged is what their codes stand for
+ * Writes the merged model to `outputFolder` (renamed into place last), with every other file of the model folder beside it.
+ * A piece of a tensor is in memory at a time, whatever the model's size. An adapter of another model is a UserError.
  */
 export async function mergeAdapter(
   modelFolder: string,
   adapterFolder: string,
   outputFolder: string,
-  isQuantised: (weight: string) => boolean = () => false,
-): Promise<void> {
+  { isQuantised = () => false, storedAs }: MergeOptions = {},
+): Promise<MergeRecord> {
   const weights = await openWeights(modelFolder)
   const adapter = await openAdapter(adapterFolder)
-  for (const [name, { a, b }] of adapter.layers) {
-    const shape = weights.tensors.get(name)?.shape
-    const wanted = [b.shape[0], a.shape[1]]
-    if (shape === undefined || shape.length !== 2 || shape[0] !== wanted[0] || shape[1] !== wanted[1]) {
-      throw new UserError(
-        `${adapterFolder}: the adapter changes ${name} [${wanted}], which is ${shape === undefined ? 'missing' : `[${shape}]`} in ${modelFolder}. It belongs to another model.`,
-      )
-    }
-  }
-  const scale = adapterScale(adapter.config)
+  checkShapes(weights, adapter)
+  const type = storedAs ?? weightType(weights)
+  const squares: Squares = { weights: 0, added: 0, rounded: 0 }
   await writeFolderAtomic(outputFolder, async (partial) => {
-    await copyModelFiles(modelFolder, partial)
-    const tensors = [...weights.tensors.values()].map((tensor) => ({
-      name: tensor.name,
-      shape: tensor.shape,
-      read: async () => {
-        const raw = await readTensor(tensor)
-        const values = isQuantised(tensor.name) ? roundToNf4(raw) : raw
-        const factors = adapter.layers.get(tensor.name)
-        if (factors !== undefined) {
-          addLowRank(values, { a: await readTensor(factors.a), b: await readTensor(factors.b) }, scale)
-        }
-        return values
-      },
-    }))
-    await writeWeights(partial, tensors)
+    await copyModelFiles(modelFolder, partial, type)
+    const sources = [...weights.tensors.values()].map((tensor): PiecewiseSource => {
+      const own = storedAs ?? (tensor.dtype as WeightType)
+      const read = () => readPieces(tensor, wholeRows(tensor))
+      const base = () => (isQuantised(tensor.name) ? roundPiecesToNf4(read) : read())
+      const factors = adapter.layers.get(tensor.name)
+      const merged = () => addPieces(base(), factors!, adapterScale(adapter.config), own, squares)
+      return { ...tensor, storedAs: own, readPieces: factors === undefined ? base : merged }
+    })
+    await writeWeights(partial, sources)
   })
+  const share = (part: number, whole: number) => (whole === 0 ? 0 : Math.sqrt(part / whole))
+  return {
+    storedAs: type,
+    adapterShare: share(squares.added, squares.weights),
+    roundingShare: share(squares.rounded, squares.added),
+  }
 }
 
-/** weight [outputs, inputs] += scale x B·A in place, summed in double and rounded once. */
+function checkShapes({ folder, tensors }: Weights, adapter: Adapter): void {
+  for (const [name, { a, b }] of adapter.layers) {
+    const shape = tensors.get(name)?.shape
+    const wanted = [b.shape[0], a.shape[1]]
+    if (shape?.length === 2 && shape[0] === wanted[0] && shape[1] === wanted[1]) continue
+    throw new UserError(
+      `${adapter.folder}: the adapter changes ${name} [${wanted}], which is ${shape === undefined ? 'missing' : `[${shape}]`} in ${folder}. It belongs to another model.`,
+    )
+  }
+}
+
+/** How many values of a tensor are read at a time: whole rows, and whole blocks of NF4. */
+function wholeRows({ shape }: StoredTensor): number {
+  const row = nf4Block * (shape.length === 2 ? shape[1]! : 1)
+  return row * Math.max(1, Math.floor(pieceValues / row))
+}
+
+/** Sums of squares over the weights that the adapter changes. */
+interface Squares {
+  weights: number
+  added: number
+  rounded: number
+}
+
+/** Adds an adapter's product to a weight that comes in pieces of whole rows, and rounds it as it will be stored. */
+async function* addPieces(
+  pieces: AsyncIterable<Float32Array>,
+  stored: AdapterFactors<StoredTensor>,
+  scale: number,
+  type: WeightType,
+  squares: Squares,
+): AsyncGenerator<Float32Array> {
+  const [a, b] = [await readTensor(stored.a), await readTensor(stored.b)]
+  const [rank, inputs] = stored.a.shape as [number, number]
+  let row = 0
+  for await (const values of pieces) {
+    const before = values.slice()
+    const end = row + values.length / inputs
+    addLowRank(values, { a, b: b.subarray(row * rank, end * rank) }, scale)
+    row = end
+    const rounded = roundTo(type, values)
+    for (let i = 0; i < values.length; i++) {
+      squares.weights += before[i]! ** 2
+      squares.added += (values[i]! - before[i]!) ** 2
+      squares.rounded += (rounded[i]! - values[i]!) ** 2
+    }
+    yield rounded
+  }
+}
+
+/** The values that a type can hold, nearest to these. */
+function roundTo(type: WeightType, values: Float32Array): Float32Array {
+  if (type === 'F32') return values
+  return type === 'BF16' ? widenBfloat16(roundToBfloat16(values)) : widenFloat16(roundToFloat16(values))
+}
+
+/** weight [outputs, inputs] += scale x B·A in place, summed in double and rounded once; whole rows with theirs of B will do. */
 export function addLowRank(weight: Float32Array, { a, b }: AdapterFactors<Float32Array>, scale: number): void {
   // a is [rank, inputs], b [outputs, rank], weight [outputs, inputs]: a·b / weight = rank².
   const rank = Math.round(Math.sqrt((a.length * b.length) / weight.length))
@@ -58,11 +125,11 @@ export function addLowRank(weight: Float32Array, { a, b }: AdapterFactors<Float3
   for (let o = 0; o < outputs; o++) {
     row.fill(0)
     for (let r = 0; r < rank; r++) {
-      const factor = scale * (b[o * rank + r] as number)
+      const factor = scale * b[o * rank + r]!
       const start = r * inputs
-      for (let i = 0; i < inputs; i++) row[i] = (row[i] as number) + factor * (a[start + i] as number)
+      for (let i = 0; i < inputs; i++) row[i]! += factor * a[start + i]!
     }
     const start = o * inputs
-    for (let i = 0; i < inputs; i++) weight[start + i] = (weight[start + i] as number) + (row[i] as number)
+    for (let i = 0; i < inputs; i++) weight[start + i]! += row[i]!
   }
 }

@@ -23,22 +23,34 @@ const scaleBorders = middles(scaleLevels)
 
 /** Quantises a weight whose size is a multiple of 64. */
 export function quantiseNf4(values: Float32Array): Nf4Weight {
+  const largest = measureBlocks(values)
+  return { codes: encodeBlocks(values, largest), scales: roundScales(largest) }
+}
+
+/** The largest magnitude of each block of a weight, or of some of its blocks. */
+function measureBlocks(values: Float32Array): Float32Array {
   if (values.length % nf4Block !== 0) internal(`${values.length} weights in blocks of ${nf4Block}`)
   const largest = new Float32Array(values.length / nf4Block)
-  const codes = new Uint8Array(values.length / 2)
-  for (let block = 0; block < largest.length; block++) {
-    const start = block * nf4Block
+  for (let block = 0, i = 0; block < largest.length; block++) {
     let most = 0
-    for (let i = start; i < start + nf4Block; i++) most = Math.max(most, Math.abs(values[i]!))
+    for (const end = i + nf4Block; i < end; i++) most = Math.max(most, Math.abs(values[i]!))
     largest[block] = most
-    const inverse = Math.fround(1 / Math.max(most, 1e-38))
-    for (let i = start; i < start + nf4Block; i += 2) {
+  }
+  return largest
+}
+
+/** The codes of blocks whose largest magnitudes are these. */
+function encodeBlocks(values: Float32Array, largest: Float32Array): Uint8Array {
+  const codes = new Uint8Array(values.length / 2)
+  for (let block = 0, i = 0; block < largest.length; block++) {
+    const inverse = Math.fround(1 / Math.max(largest[block]!, 1e-38))
+    for (const end = i + nf4Block; i < end; i += 2) {
       const first = findLevel(borders, Math.fround(values[i]! * inverse))
       const second = findLevel(borders, Math.fround(values[i + 1]! * inverse))
       codes[i >> 1] = (first << 4) | second
     }
   }
-  return { codes, scales: roundScales(largest) }
+  return codes
 }
 
 /** The weights that the codes stand for. */
@@ -55,7 +67,27 @@ export function dequantiseNf4({ codes, scales }: Nf4Weight): Float32Array {
 /** What a weight becomes in NF4. */
 export const roundToNf4 = (values: Float32Array): Float32Array => dequantiseNf4(quantiseNf4(values))
 
-/** Scales as 8 bits would hold them: less their mean, each to the nearest level times the largest of its block. */
+/** The same of a weight that is read in pieces of whole blocks, and twice: each scale depends on all of them. */
+export async function* roundPiecesToNf4(read: () => AsyncIterable<Float32Array>): AsyncGenerator<Float32Array> {
+  const measured: Float32Array[] = []
+  for await (const values of read()) measured.push(measureBlocks(values))
+  const largest = new Float32Array(measured.reduce((sum, { length }) => sum + length, 0))
+  let block = 0
+  for (const some of measured) {
+    largest.set(some, block)
+    block += some.length
+  }
+  const scales = roundScales(largest)
+  block = 0
+  for await (const values of read()) {
+    const end = block + values.length / nf4Block
+    const codes = encodeBlocks(values, largest.subarray(block, end))
+    yield dequantiseNf4({ codes, scales: scales.subarray(block, end) })
+    block = end
+  }
+}
+
+/** All scales of a weight as 8 bits would hold them: less their mean, each to the nearest level times the largest of its block. */
 function roundScales(scales: Float32Array): Float32Array {
   const mean = Math.fround(scales.reduce((sum, scale) => sum + scale, 0) / scales.length)
   const rounded = new Float32Array(scales.length)

@@ -1,17 +1,26 @@
-// Writes safetensors files: float32, bfloat16 or bytes, one tensor in memory at a time, renamed into place last.
+// Writes safetensors files: float32, 16 bits or bytes, one tensor or piece of it in memory at a time, renamed into place last.
 import { randomBytes } from 'node:crypto'
 import { mkdir, open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { internal } from '../base/errors.ts'
 import { writeError } from '../base/files.ts'
+import { roundToBfloat16, roundToFloat16 } from './half-precision.ts'
 
-/** A tensor to write; its values are asked for when its turn comes. */
+/** How weights are stored. */
+export type WeightType = 'F32' | 'BF16' | 'F16'
+
+/** A tensor to write; its values are asked for when its turn comes, whole. */
 export interface TensorSource {
   name: string
   shape: number[]
   read(): Float32Array | Promise<Float32Array>
   /** Left out: F32. */
-  storedAs?: 'F32' | 'BF16'
+  storedAs?: WeightType
+}
+
+/** The same, in pieces one after the other. */
+export interface PiecewiseSource extends Omit<TensorSource, 'read'> {
+  readPieces(): AsyncIterable<Float32Array>
 }
 
 /** A tensor of bytes to write. */
@@ -22,13 +31,15 @@ export interface ByteSource {
   read(): Uint8Array | Promise<Uint8Array>
 }
 
+export type AnySource = TensorSource | PiecewiseSource | ByteSource
+
 /** Data begins at a multiple of this, so that tensors can be mapped and used in place. */
 const alignment = 64
 
 /** Writes one file whole or not at all. A full disk is a UserError. */
 export async function writeSafetensors(
   file: string,
-  tensors: readonly (TensorSource | ByteSource)[],
+  tensors: readonly AnySource[],
   metadata: Record<string, string> = { format: 'pt' },
 ): Promise<void> {
   await mkdir(dirname(file), { recursive: true })
@@ -38,12 +49,13 @@ export async function writeSafetensors(
     try {
       await writeAll(handle, makeHeader(tensors, metadata))
       for (const tensor of tensors) {
-        const values = await tensor.read()
-        if (values.length !== elements(tensor)) {
-          internal(`tensor ${tensor.name} [${tensor.shape}] has ${values.length} values`)
+        let count = 0
+        for await (const values of 'readPieces' in tensor ? tensor.readPieces() : [await tensor.read()]) {
+          count += values.length
+          const stored = store(values, tensor.storedAs)
+          await writeAll(handle, new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength))
         }
-        const stored = tensor.storedAs === 'BF16' ? roundToBfloat16(values as Float32Array) : values
-        await writeAll(handle, new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength))
+        if (count !== elements(tensor)) internal(`tensor ${tensor.name} [${tensor.shape}] has ${count} values`)
       }
       await handle.sync()
     } finally {
@@ -56,24 +68,25 @@ export async function writeSafetensors(
   }
 }
 
-const elementBytes = { F32: 4, BF16: 2, U8: 1 }
+const elementBytes = { F32: 4, BF16: 2, F16: 2, U8: 1 }
 
 /** Bytes of a tensor as it is stored. */
-export function tensorBytes(tensor: TensorSource | ByteSource): number {
+export function tensorBytes(tensor: AnySource): number {
   return elementBytes[tensor.storedAs ?? 'F32'] * elements(tensor)
 }
 
-/** float32 -> bfloat16 bit patterns, to the nearest, ties to even. Not for infinities and NaN, which weights do not hold. */
-export function roundToBfloat16(values: Float32Array): Uint16Array {
-  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length)
-  return Uint16Array.from(bits, (x) => (x + 0x7fff + ((x >>> 16) & 1)) >>> 16)
+/** Values as a file has them. */
+function store(values: Float32Array | Uint8Array, storedAs: AnySource['storedAs']) {
+  if (values instanceof Uint8Array) return values
+  if (storedAs === 'BF16') return roundToBfloat16(values)
+  return storedAs === 'F16' ? roundToFloat16(values) : values
 }
 
-function elements(tensor: TensorSource | ByteSource): number {
+function elements(tensor: AnySource): number {
   return tensor.shape.reduce((product, dim) => product * dim, 1)
 }
 
-function makeHeader(tensors: readonly (TensorSource | ByteSource)[], metadata: Record<string, string>): Uint8Array {
+function makeHeader(tensors: readonly AnySource[], metadata: Record<string, string>): Uint8Array {
   const entries: Record<string, unknown> = { __metadata__: metadata }
   let offset = 0
   for (const tensor of tensors) {

@@ -2,6 +2,7 @@
 import { type FileHandle, open } from 'node:fs/promises'
 import { messageOf, UserError } from '../base/errors.ts'
 import { readError } from '../base/files.ts'
+import { widenBfloat16, widenFloat16 } from './half-precision.ts'
 
 /** Bytes of one element, by the name that the header uses. */
 const elementBytes: Record<string, number> = {
@@ -139,49 +140,34 @@ function checkEntry(file: string, name: string, entry: unknown, dataStart: numbe
 
 /** Reads one tensor as float32 (from F32, BF16 or F16); other types are a UserError. */
 export async function readTensor(tensor: StoredTensor): Promise<Float32Array> {
-  if (tensor.dtype !== 'F32' && tensor.dtype !== 'BF16' && tensor.dtype !== 'F16') {
+  for await (const values of readPieces(tensor, Number.POSITIVE_INFINITY)) return values
+  return new Float32Array()
+}
+
+/** Values that are read at a time where a tensor is not needed whole: 16 MB of float32. */
+export const pieceValues = 2 ** 22
+
+/** The same, at most `count` values at a time, so that a tensor of any size takes little memory. */
+export async function* readPieces(tensor: StoredTensor, count: number): AsyncGenerator<Float32Array> {
+  const { name, dtype, file, offset, bytes } = tensor
+  if (dtype !== 'F32' && dtype !== 'BF16' && dtype !== 'F16') {
     throw new UserError(
-      `${tensor.file}: tensor ${tensor.name} is stored as ${tensor.dtype}; weights in F32, BF16 and F16 can be read. Convert the model to one of these.`,
+      `${file}: tensor ${name} is stored as ${dtype}; weights in F32, BF16 and F16 can be read. Convert the model to one of these.`,
     )
   }
-  const handle = await open(tensor.file).catch((error) => {
-    throw readError(tensor.file, error)
+  const handle = await open(file).catch((error) => {
+    throw readError(file, error)
   })
   try {
-    const buffer = await readBytes(handle, tensor.file, tensor.offset, tensor.bytes)
-    if (tensor.dtype === 'F32') return new Float32Array(buffer)
-    const halves = new Uint16Array(buffer)
-    return tensor.dtype === 'BF16' ? widenBfloat16(halves) : widenFloat16(halves)
+    const pieceBytes = Math.min(bytes, count * elementBytes[dtype]!)
+    for (let at = 0; at < bytes; at += pieceBytes) {
+      const buffer = await readBytes(handle, file, offset + at, Math.min(pieceBytes, bytes - at))
+      if (dtype === 'F32') yield new Float32Array(buffer)
+      else yield dtype === 'BF16' ? widenBfloat16(new Uint16Array(buffer)) : widenFloat16(new Uint16Array(buffer))
+    }
   } finally {
     await handle.close()
   }
-}
-
-/** bfloat16 bit patterns -> float32: the upper half of the bits. */
-export function widenBfloat16(halves: Uint16Array): Float32Array {
-  const bits = new Uint32Array(halves.length)
-  for (let i = 0; i < halves.length; i++) bits[i] = (halves[i] as number) << 16
-  return new Float32Array(bits.buffer)
-}
-
-/** IEEE 754 half precision bit patterns -> float32. */
-export function widenFloat16(halves: Uint16Array): Float32Array {
-  const result = new Float32Array(halves.length)
-  for (let i = 0; i < halves.length; i++) {
-    const half = halves[i] as number
-    const exponent = (half >> 10) & 31
-    const fraction = half & 1023
-    const magnitude =
-      exponent === 0
-        ? fraction * 2 ** -24
-        : exponent === 31
-          ? fraction === 0
-            ? Number.POSITIVE_INFINITY
-            : Number.NaN
-          : (1 + fraction / 1024) * 2 ** (exponent - 15)
-    result[i] = half & 0x8000 ? -magnitude : magnitude
-  }
-  return result
 }
 
 /** Exactly `count` bytes from `offset`; a file that ends before is a UserError. */

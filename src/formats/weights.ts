@@ -3,14 +3,23 @@ import { access, copyFile, readdir } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { UserError } from '../base/errors.ts'
 import { readError, readJson, writeJson } from '../base/files.ts'
-import { readSafetensorsHeader, readTensor, type StoredTensor } from './safetensors.ts'
-import { type TensorSource, tensorBytes, writeSafetensors } from './safetensors-writer.ts'
+import { pieceValues, readPieces, readSafetensorsHeader, readTensor, type StoredTensor } from './safetensors.ts'
+import {
+  type PiecewiseSource,
+  type TensorSource,
+  tensorBytes,
+  type WeightType,
+  writeSafetensors,
+} from './safetensors-writer.ts'
 
 export const weightsFile = 'model.safetensors'
 export const indexFile = 'model.safetensors.index.json'
 
 /** Shards stay below 4 GiB, so that they fit every file system and one is quickly copied again. */
 const maxShardBytes = 4 * 2 ** 30
+
+/** The weights' types as config.json names them. */
+const typeNames: Record<WeightType, string> = { F32: 'float32', BF16: 'bfloat16', F16: 'float16' }
 
 /** The tensors of a model folder, headers checked; nothing is read yet. */
 export interface Weights {
@@ -62,6 +71,14 @@ async function openShards(folder: string, files: string[]): Promise<Map<string, 
   return tensors
 }
 
+/** The type that a model's largest tensor is stored in; others than F32, BF16 and F16 are a UserError. */
+export function weightType({ folder, tensors }: Weights): WeightType {
+  const [largest] = [...tensors.values()].sort((a, b) => b.bytes - a.bytes)
+  const type = largest?.dtype ?? 'F32'
+  if (Object.hasOwn(typeNames, type)) return type as WeightType
+  throw new UserError(`${folder}: the weights are stored as ${type}; those in F32, BF16 and F16 can be used.`)
+}
+
 /** Whether a folder has weights that openWeights would try to open. */
 export async function hasWeights(folder: string): Promise<boolean> {
   const there = await Promise.allSettled([access(join(folder, weightsFile)), access(join(folder, indexFile))])
@@ -89,8 +106,13 @@ export function findWeight(weights: Weights, name: string, shape: number[]): Sto
   return tensor
 }
 
-/** Copies what a model folder holds besides weights (configuration, tokenizer, licence), the configuration's type set to float32. */
-export async function copyModelFiles(from: string, to: string): Promise<void> {
+/** A stored tensor to be written as it is. */
+export function copySource(tensor: StoredTensor): PiecewiseSource {
+  return { ...tensor, storedAs: tensor.dtype as WeightType, readPieces: () => readPieces(tensor, pieceValues) }
+}
+
+/** Copies what a model folder holds besides weights (configuration, tokenizer, licence), the configuration's type set to that of the weights. */
+export async function copyModelFiles(from: string, to: string, type: WeightType): Promise<void> {
   for (const entry of await readdir(from, { withFileTypes: true })) {
     // Links count as files: the Hugging Face cache is made of them.
     if (entry.isDirectory() || /\.(safetensors|safetensors\.index\.json|bin|pt|pth|gguf)$/.test(entry.name)) continue
@@ -99,11 +121,13 @@ export async function copyModelFiles(from: string, to: string): Promise<void> {
   }
   const config = (await readJson(join(from, 'config.json'))) as Record<string, unknown>
   const typeKey = 'dtype' in config ? 'dtype' : 'torch_dtype'
-  await writeJson(join(to, 'config.json'), { ...config, [typeKey]: 'float32' })
+  await writeJson(join(to, 'config.json'), { ...config, [typeKey]: typeNames[type] })
 }
 
-/** Writes a model folder's weights in float32: one file, or shards with an index when they are large. */
-export async function writeWeights(folder: string, tensors: TensorSource[], shardBytes = maxShardBytes): Promise<void> {
+type WeightSource = TensorSource | PiecewiseSource
+
+/** Writes a model folder's weights: one file, or shards with an index when they are large. */
+export async function writeWeights(folder: string, tensors: WeightSource[], shardBytes = maxShardBytes): Promise<void> {
   const shards = splitShards(tensors, shardBytes)
   if (shards.length === 1) return writeSafetensors(join(folder, weightsFile), tensors)
   const weightMap: Record<string, string> = {}
@@ -117,8 +141,8 @@ export async function writeWeights(folder: string, tensors: TensorSource[], shar
   await writeJson(join(folder, indexFile), { metadata: { total_size: totalSize }, weight_map: weightMap })
 }
 
-function splitShards(tensors: TensorSource[], shardBytes: number): TensorSource[][] {
-  const shards: TensorSource[][] = [[]]
+function splitShards(tensors: WeightSource[], shardBytes: number): WeightSource[][] {
+  const shards: WeightSource[][] = [[]]
   let bytes = 0
   for (const tensor of tensors) {
     if (bytes > 0 && bytes + tensorBytes(tensor) > shardBytes) {

@@ -7,8 +7,8 @@ import type { TrainingFacts } from '../export/release-checks.ts'
 import { openAdapter } from '../formats/adapter.ts'
 import { type Manifest, readManifest } from '../runs/manifest.ts'
 import { loadTokenizer } from '../tokenizer/tokenizer.ts'
+import { mergedPath, resultPath } from './merging.ts'
 import { downloadedModel } from './stages/download.ts'
-import { mergedPath, resultPath } from './training.ts'
 
 export interface TrainedModel {
   /** The whole model, absolute. */

@@ -1,13 +1,10 @@
 // What all training stages share: the job's settings, the events on their way to metrics.jsonl, the merged model.
-import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { RunEvent, TrainingEvent } from '../base/progress.ts'
 import type { Engine, ModelReference, TrainingJob } from '../engine/engine.ts'
-import { mergeAdapter } from '../formats/merge.ts'
-import { loadModelConfig } from '../model/config.ts'
-import { nf4Shapes } from '../model/weights.ts'
 import type { Recipe } from '../recipe/recipe.ts'
 import { MetricsWriter, metricsName } from '../runs/metrics.ts'
+import { describeMerge, mergedPath, mergeRecordName, mergeResult, resultPath } from './merging.ts'
 import type { ModelSource } from './models.ts'
 import type { StageOutcome, StageWork } from './stage.ts'
 
@@ -16,8 +13,6 @@ type TrainingSettings = Omit<Recipe['pretrain'], 'batchTokens'>
 
 /** Folders of a training stage. What is not the result may go once the stage is done (checkpoints, snapshots). */
 export const trainingFolder = 'training'
-export const resultPath = 'training/result'
-export const mergedPath = 'merged'
 export const snapshotsPath = 'training/snapshots'
 
 /** Where the model that comes out stands, below the stage's folder: whatever the method, a model folder. */
@@ -109,16 +104,8 @@ export async function* runTraining(
   }
   const summary = step === 0 ? 'trained' : `${step} steps, last loss ${loss.toFixed(3)}`
   if (settings.method === 'full') return { outputs: [resultPath], summary }
-  const merged = join(folder, mergedPath)
-  const isMerged = await stat(merged).then(
-    () => true,
-    () => false,
-  )
-  if (!isMerged) {
-    const quantised = job.model.base === 'nf4' ? nf4Shapes(await loadModelConfig(job.model.folder)) : new Map()
-    await mergeAdapter(job.model.folder, join(folder, resultPath), merged, (weight) => quantised.has(weight))
-  }
-  return { outputs: [resultPath, mergedPath], summary }
+  const merged = await mergeResult(recipe, folder, job.model)
+  return { outputs: [resultPath, mergedPath, mergeRecordName], summary: [summary, ...describeMerge(merged)].join('; ') }
 }
 
 function describeInterruption({ cause, step, firstStep }: Extract<TrainingEvent, { type: 'training-interrupted' }>) {

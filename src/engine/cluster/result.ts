@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { UserError } from '../../base/errors.ts'
 import { readJson, writeFolderAtomic, writeJson } from '../../base/files.ts'
 import { openAdapter } from '../../formats/adapter.ts'
-import { copyModelFiles, openWeights } from '../../formats/weights.ts'
+import { copyModelFiles, openWeights, weightType } from '../../formats/weights.ts'
 import type { TrainingJob } from '../engine.ts'
 import { readLines } from './history.ts'
 
@@ -54,7 +54,7 @@ export async function collectResult(source: string, target: string, { method, mo
   const missing = [...wanted.tensors.keys()].find((name) => !found.tensors.has(name))
   if (missing !== undefined) throw new UserError(`${source}: the trained model has no ${missing}.`)
   return writeFolderAtomic(target, async (partial) => {
-    await copyModelFiles(model.folder, partial)
+    await copyModelFiles(model.folder, partial, weightType(found))
     const names = (await readdir(source)).filter((name) => /\.safetensors(\.index\.json)?$/.test(name))
     for (const name of names) await copyFile(join(source, name), join(partial, name))
   })

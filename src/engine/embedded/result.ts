@@ -17,7 +17,7 @@ export async function writeResult(
     if (method.kind === 'lora') {
       await writeAdapter(partial, { ...method, baseModel: job.model.folder }, adapterLayers(segments, weights))
     } else {
-      await copyModelFiles(job.model.folder, partial)
+      await copyModelFiles(job.model.folder, partial, 'F32')
       const tensors = segments.map((segment) => ({
         name: segment.name,
         shape: segment.shape,

@@ -1,0 +1,7 @@
+// Merges an adapter and prints the most memory that the process ever had, in bytes: a process of its own, for merge-memory.test.ts.
+import { readFileSync } from 'node:fs'
+import { mergeAdapter } from '../src/formats/merge.ts'
+
+const [model, adapter, output] = process.argv.slice(2) as [string, string, string]
+await mergeAdapter(model, adapter, output, { isQuantised: (name) => name.endsWith('proj.weight') })
+console.log(1024 * Number(/^VmHWM:\s+(\d+) kB/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]))
