@@ -8,6 +8,7 @@ export default defineConfig({
   test: {
     pool: 'forks', // onnxruntime-node aborts under vmThreads
     testTimeout: 60_000,
+    globalSetup: 'test/temporary-folder.ts',
     projects: [
       {
         extends: true,

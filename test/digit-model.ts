@@ -11,6 +11,7 @@ import { mergeAdapter } from '../src/formats/merge.ts'
 import { openEmbeddedSampler } from '../src/sampler/embedded/embedded.ts'
 import { loadTokenizer, type Tokenizer } from '../src/tokenizer/tokenizer.ts'
 import { writeByteModel } from './byte-model.ts'
+import { plainSettings } from './training-example.ts'
 
 export const digits = Array.from({ length: 10 }, (_, i) => i)
 /** A question is a digit, its answer the next one. */
@@ -57,22 +58,10 @@ async function train(
     outputFolder,
     steps,
     batch: { tokens: 512, sequenceTokens: 64 },
-    accumulate: 1,
+    ...plainSettings,
     learningRate: 0.01,
-    finalLearningRateShare: 0.1,
-    schedule: 'cosine',
     warmupSteps: 10,
     weightDecay,
-    adamBeta1: 0.9,
-    adamBeta2: 0.98,
-    adamEpsilon: 1e-8,
-    clipNorm: 1,
-    evaluateEverySteps: 1000,
-    checkpointEverySteps: 1000,
-    keepCheckpoints: 1,
-    keep: 'last',
-    snapshotSteps: [],
-    seed: 1,
     threads: 1,
   }
   for await (const _ of new EmbeddedEngine().train(job, new AbortController().signal));

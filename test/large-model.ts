@@ -7,7 +7,8 @@ import { hasWeights, writeWeights } from '../src/formats/weights.ts'
 import { loadModelConfig, type ModelConfig } from '../src/model/config.ts'
 import { weightShapes } from '../src/model/weights.ts'
 
-const shape = {
+/** The published configuration of Qwen2.5-0.5B. */
+export const qwenShape = {
   architectures: ['Qwen2ForCausalLM'],
   model_type: 'qwen2',
   vocab_size: 151_936,
@@ -30,9 +31,9 @@ const spread = 0.02
 const drawn = 1 << 22
 
 /** Writes config.json and 2 GB of float32 weights, unless they are there already. `layers` below 24 for a smaller one. */
-export async function writeLargeModel(folder: string, layers = shape.num_hidden_layers): Promise<ModelConfig> {
+export async function writeLargeModel(folder: string, layers = qwenShape.num_hidden_layers): Promise<ModelConfig> {
   await mkdir(folder, { recursive: true })
-  await writeJson(join(folder, 'config.json'), { ...shape, num_hidden_layers: layers })
+  await writeJson(join(folder, 'config.json'), { ...qwenShape, num_hidden_layers: layers })
   const config = await loadModelConfig(folder)
   if (await hasWeights(folder)) return config
   const random = new Random(1, 'large model')

@@ -4,17 +4,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { UserError } from '../src/base/errors.ts'
-import { loadJsonLines, readJson, writeJson } from '../src/base/files.ts'
+import { loadJsonLines } from '../src/base/files.ts'
 import type { RunEvent, TrainingEvent } from '../src/base/progress.ts'
 import type { TrainingJob } from '../src/engine/engine.ts'
 import { FakeEngine } from '../src/engine/fake.ts'
-import type { ExamItem } from '../src/exam/records.ts'
-import { writeWorld } from '../src/miniature/write-world.ts'
 import { planRecipe, runRecipe } from '../src/pipeline/run.ts'
 import { loadRecipe } from '../src/recipe/recipe.ts'
 import { lockFolder } from '../src/runs/lock.ts'
 import { FAKE_END, FakeSampler, type Write } from '../src/sampler/fake.ts'
 import type { SampleRequest } from '../src/sampler/sampler.ts'
+import { writeSmallWorld } from './small-world.ts'
 
 const recipe = `name: fake
 threads: 1
@@ -40,24 +39,10 @@ report: {probeQuestions: 1, probeSnapshots: 2}
 `
 
 let original: string
-const answers = new Map<string, string>()
+let answers: Map<string, string>
 beforeAll(async () => {
   original = await mkdtemp(join(tmpdir(), 'pipeline-world-'))
-  await writeWorld(join(original, 'world'), { seed: 1, explainedShare: 0.5, baseDocuments: 20, pretrainDocuments: 200 })
-  const config = join(original, 'world', 'model', 'config.json')
-  const small = {
-    hidden_size: 16,
-    num_hidden_layers: 1,
-    num_attention_heads: 2,
-    num_key_value_heads: 1,
-    intermediate_size: 16,
-  }
-  await writeJson(config, { ...((await readJson(config)) as object), ...small })
-  for (const part of ['preference', 'test']) {
-    for (const item of await loadJsonLines<ExamItem>(join(original, 'world', 'exam', `${part}.jsonl`))) {
-      answers.set(item.id, item.options[(item.gold[0]?.[0] ?? 'a').charCodeAt(0) - 97] ?? '')
-    }
-  }
+  answers = await writeSmallWorld(join(original, 'world'), 200)
 })
 
 /** Every second sample of a question is right; so is every examined answer. */

@@ -3,24 +3,22 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { loadJsonLines, readJson, writeJson } from '../src/base/files.ts'
+import { loadJsonLines, readJson } from '../src/base/files.ts'
 import type { RunEvent } from '../src/base/progress.ts'
 import { FakeEngine } from '../src/engine/fake.ts'
-import { writeWorld } from '../src/miniature/write-world.ts'
 import { runRecipe } from '../src/pipeline/run.ts'
 import { openServed } from '../src/pipeline/served.ts'
 import type { SampledExplanation } from '../src/preference/records.ts'
 import { loadRecipe } from '../src/recipe/recipe.ts'
 import type { Completion } from '../src/sampler/sampler.ts'
 import { FakeServer } from '../src/sampler/server/fake-server.fixture.ts'
+import { writeSmallWorld } from './small-world.ts'
 
 let folder: string
 let server: FakeServer
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'pipeline-served-'))
-  await writeWorld(join(folder, 'world'), { seed: 1, explainedShare: 0.5, baseDocuments: 20, pretrainDocuments: 200 })
-  const config = join(folder, 'world', 'model', 'config.json')
-  await writeJson(config, { ...((await readJson(config)) as object), hidden_size: 16, num_hidden_layers: 1 })
+  await writeSmallWorld(join(folder, 'world'), 200)
   server = await FakeServer.start({
     latencyMilliseconds: 3,
     // An option's text: every second sample names the first option of its question.

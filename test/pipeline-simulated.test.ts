@@ -4,40 +4,23 @@ import { mkdtemp, readdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { hashFile, loadJsonLines, readJson, writeJson } from '../src/base/files.ts'
+import { hashFile } from '../src/base/files.ts'
 import { Random } from '../src/base/random.ts'
 import { ClusterEngine } from '../src/engine/cluster/cluster-engine.ts'
-import type { ExamItem } from '../src/exam/records.ts'
-import { writeWorld } from '../src/miniature/write-world.ts'
 import { runRecipe } from '../src/pipeline/run.ts'
 import { clusterSettings } from '../src/pipeline/tools.ts'
 import { loadRecipe } from '../src/recipe/recipe.ts'
 import { readMetrics } from '../src/runs/metrics.ts'
 import { FAKE_END, FakeSampler } from '../src/sampler/fake.ts'
 import { drawSchedule, MeikaiKilled, removeFolder, type Schedule, SimulatedCluster } from './simulated-cluster.ts'
+import { writeSmallWorld } from './small-world.ts'
 
 let folder: string
-const answers = new Map<string, string>()
+let answers: Map<string, string>
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'meikai-simulated-run-'))
-  const world = join(folder, 'world')
-  await writeWorld(world, { seed: 1, explainedShare: 0.5, baseDocuments: 20, pretrainDocuments: 60 })
-  const config = join(world, 'model', 'config.json')
   // The fake sampler's tokens are code points.
-  const small = {
-    vocab_size: 65_536,
-    hidden_size: 16,
-    num_hidden_layers: 1,
-    num_attention_heads: 2,
-    num_key_value_heads: 1,
-    intermediate_size: 16,
-  }
-  await writeJson(config, { ...((await readJson(config)) as object), ...small })
-  for (const part of ['preference', 'test']) {
-    for (const item of await loadJsonLines<ExamItem>(join(world, 'exam', `${part}.jsonl`))) {
-      answers.set(item.id, item.options[(item.gold[0]?.[0] ?? 'a').charCodeAt(0) - 97] ?? '')
-    }
-  }
+  answers = await writeSmallWorld(join(folder, 'world'), 60, { vocab_size: 65_536 })
 })
 afterAll(() => removeFolder(folder))
 

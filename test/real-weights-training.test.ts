@@ -11,6 +11,7 @@ import { train } from '../src/engine/embedded/train.ts'
 import type { TrainingJob } from '../src/engine/engine.ts'
 import { loadTokenizer, type Tokenizer } from '../src/tokenizer/tokenizer.ts'
 import { storiesMissing, writeStories } from './stories.ts'
+import { plainSettings } from './training-example.ts'
 
 const stories = [
   [
@@ -50,21 +51,10 @@ describe.skipIf(storiesMissing !== undefined)(`stories15M learns (${storiesMissi
     method: { kind: 'lora' as const, rank: 8, alpha: 16, targetModules: ['q_proj', 'v_proj', 'up_proj', 'down_proj'] },
     evaluationFiles: { heldOut: join(folder, 'held-out.jsonl') },
     outputFolder: join(folder, 'output'),
-    accumulate: 1,
-    finalLearningRateShare: 0.1,
+    ...plainSettings,
     schedule: 'linear' as const,
     warmupSteps: 2,
     weightDecay: 0,
-    adamBeta1: 0.9,
-    adamBeta2: 0.98,
-    adamEpsilon: 1e-8,
-    clipNorm: 1,
-    evaluateEverySteps: 1000,
-    checkpointEverySteps: 1000,
-    keepCheckpoints: 1,
-    keep: 'last' as const,
-    snapshotSteps: [],
-    seed: 1,
     threads: 2,
     ...change,
   })

@@ -44,6 +44,23 @@ export function makePairs(count: number, seed = 1): PairRow[] {
   return pairs.slice(0, count)
 }
 
+/** What a training whose last weights are all that is wanted has in common with every other. */
+export const plainSettings = {
+  accumulate: 1,
+  finalLearningRateShare: 0.1,
+  schedule: 'cosine',
+  adamBeta1: 0.9,
+  adamBeta2: 0.98,
+  adamEpsilon: 1e-8,
+  clipNorm: 1,
+  evaluateEverySteps: 1000,
+  checkpointEverySteps: 1000,
+  keepCheckpoints: 1,
+  keep: 'last',
+  snapshotSteps: [],
+  seed: 1,
+} satisfies Partial<TrainingJob>
+
 /** Writes a small model and its data to a folder, and gives a job on them. */
 export async function prepareJob(
   folder: string,
@@ -69,22 +86,12 @@ export async function prepareJob(
     outputFolder: join(folder, 'output'),
     steps: 12,
     batch: kind === 'next-token' ? { tokens: 64, sequenceTokens: 16 } : { pairs: 5, maxTokens: 64 },
-    accumulate: 1,
+    ...plainSettings,
     learningRate: 0.01,
-    finalLearningRateShare: 0.1,
-    schedule: 'cosine',
     warmupSteps: 2,
     weightDecay: 0.01,
-    adamBeta1: 0.9,
-    adamBeta2: 0.98,
-    adamEpsilon: 1e-8,
-    clipNorm: 1,
     evaluateEverySteps: 5,
     checkpointEverySteps: 4,
-    keepCheckpoints: 1,
-    keep: 'last',
-    snapshotSteps: [],
-    seed: 1,
     threads: 1,
     ...change,
   }

@@ -3,26 +3,10 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { qwenShape as qwen } from '../../test/large-model.ts'
 import { loadModelConfig } from './config.ts'
 import { adapterShapes, weightShapes } from './weights.ts'
 
-/** The published shape of Qwen2.5-0.5B. */
-const qwen = {
-  architectures: ['Qwen2ForCausalLM'],
-  model_type: 'qwen2',
-  vocab_size: 151_936,
-  hidden_size: 896,
-  num_hidden_layers: 24,
-  num_attention_heads: 14,
-  num_key_value_heads: 2,
-  intermediate_size: 4864,
-  rope_theta: 1_000_000,
-  rms_norm_eps: 1e-6,
-  hidden_act: 'silu',
-  tie_word_embeddings: true,
-  max_position_embeddings: 32_768,
-  eos_token_id: 151_643,
-}
 const { rope_theta: _, ...withoutTheta } = qwen
 const llama = { ...qwen, model_type: 'llama', tie_word_embeddings: false, eos_token_id: [1, 2] }
 

@@ -14,28 +14,19 @@ import { cutDocument } from '../../src/training/documents.ts'
 import { nextTokenWeights } from '../../src/training/objective.ts'
 import { gradientOutput } from '../../src/training/step-graph.ts'
 import { openForward } from '../forward.ts'
+import { qwenShape } from '../large-model.ts'
 import { differenceOverNorm, largestDifference } from './differences.ts'
 import { runPeer } from './peer.ts'
 
-const config = {
-  model_type: 'qwen2',
-  vocab_size: 151_936,
-  hidden_size: 896,
-  num_hidden_layers: 24,
-  num_attention_heads: 14,
-  num_key_value_heads: 2,
-  intermediate_size: 4864,
-  rms_norm_eps: 1e-6,
-  tie_word_embeddings: true,
-  max_position_embeddings: 32_768,
-  rope_parameters: { rope_type: 'default', rope_theta: 1_000_000 },
-}
+const { rope_theta, ...rest } = qwenShape
+/** As transformers names the rotary embedding now. */
+const peerConfig = { ...rest, rope_parameters: { rope_type: 'default', rope_theta } }
 /** As float32: 494 million weights. */
 const weightBytes = 4 * 494_032_768
 /** Two blocks of attention. */
 const positions = 300
 const random = new Random(1, 'large model')
-const tokens = Array.from({ length: positions }, () => random.integer(config.vocab_size))
+const tokens = Array.from({ length: positions }, () => random.integer(qwenShape.vocab_size))
 
 const root = await mkdtemp(join(tmpdir(), 'meikai-large-'))
 const [folder, adapter] = [join(root, 'model'), join(root, 'adapter')]
@@ -43,7 +34,7 @@ let expected: (tensor: string) => Promise<Float32Array>
 beforeAll(async () => {
   vi.stubEnv('XDG_CACHE_HOME', join(root, 'cache'))
   await runPeer('models.py', {
-    make: [{ folder, config, dtype: 'bfloat16', shard_bytes: 600_000_000 }],
+    make: [{ folder, config: peerConfig, dtype: 'bfloat16', shard_bytes: 600_000_000 }],
     adapters: [{ model: folder, folder: adapter, r: 16, lora_alpha: 32, target_modules: Object.keys(linearLayers) }],
     adapted: { [adapter]: folder },
     tokens,
@@ -86,7 +77,7 @@ it("gives every adapter's gradient", async () => {
     differences.push(differenceOverNorm(gradient, await expected(gradientOutput(name))))
   }
   console.log(`gradients of ${differences.length} factors: ${Math.max(...differences).toExponential(1)} at most`)
-  expect(differences).toHaveLength(2 * 7 * config.num_hidden_layers)
+  expect(differences).toHaveLength(2 * 7 * qwenShape.num_hidden_layers)
   expect(Math.max(...differences)).toBeLessThan(1e-3)
 })
 

@@ -10,6 +10,7 @@ import { train } from '../../src/engine/embedded/train.ts'
 import type { Objective, TrainingJob } from '../../src/engine/engine.ts'
 import { planSteps, type Records } from '../../src/engine/training-data.ts'
 import { readSafetensorsHeader, readTensor } from '../../src/formats/safetensors.ts'
+import { plainSettings } from '../training-example.ts'
 import { differenceOverNorm } from './differences.ts'
 import { runPeer } from './peer.ts'
 import { smallShape } from './shapes.ts'
@@ -75,22 +76,11 @@ function makeJob(name: string): TrainingJob {
     outputFolder: join(root, name.replaceAll(/\W+/g, '-')),
     steps,
     batch: isPreference ? { pairs: 4, maxTokens: 256 } : { tokens: 2 * rowTokens, sequenceTokens: rowTokens },
+    ...plainSettings,
     accumulate: 2,
     learningRate: method.kind === 'lora' ? 6e-3 : 1e-3,
-    finalLearningRateShare: 0.1,
-    schedule: 'cosine',
     warmupSteps: 5,
     weightDecay: 0.1,
-    adamBeta1: 0.9,
-    adamBeta2: 0.98,
-    adamEpsilon: 1e-8,
-    clipNorm: 1,
-    evaluateEverySteps: 1000,
-    checkpointEverySteps: 1000,
-    keepCheckpoints: 1,
-    keep: 'last',
-    snapshotSteps: [],
-    seed: 1,
     threads: 2,
   }
 }

@@ -10,6 +10,7 @@ export default defineConfig({
     pool: 'forks', // onnxruntime-node aborts under vmThreads
     maxWorkers: 1,
     testTimeout: 600_000,
+    globalSetup: 'test/temporary-folder.ts',
     hookTimeout: 600_000,
   },
 })

@@ -1,0 +1,30 @@
+// The miniature's world with few documents and a model of one layer: whole pipelines on it take seconds.
+import { join } from 'node:path'
+import { loadJsonLines, readJson, writeJson } from '../src/base/files.ts'
+import type { ExamItem } from '../src/exam/records.ts'
+import { writeWorld } from '../src/miniature/write-world.ts'
+
+/** Writes the world; gives the text of every question's answer by its id. `change` goes over the model's configuration. */
+export async function writeSmallWorld(
+  folder: string,
+  pretrainDocuments: number,
+  change: Record<string, number> = {},
+): Promise<Map<string, string>> {
+  await writeWorld(folder, { seed: 1, explainedShare: 0.5, baseDocuments: 20, pretrainDocuments })
+  const config = join(folder, 'model', 'config.json')
+  const small = {
+    hidden_size: 16,
+    num_hidden_layers: 1,
+    num_attention_heads: 2,
+    num_key_value_heads: 1,
+    intermediate_size: 16,
+  }
+  await writeJson(config, { ...((await readJson(config)) as object), ...small, ...change })
+  const answers = new Map<string, string>()
+  for (const part of ['preference', 'test']) {
+    for (const item of await loadJsonLines<ExamItem>(join(folder, 'exam', `${part}.jsonl`))) {
+      answers.set(item.id, item.options[(item.gold[0]?.[0] ?? 'a').charCodeAt(0) - 97] ?? '')
+    }
+  }
+  return answers
+}
