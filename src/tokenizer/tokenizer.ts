@@ -12,7 +12,6 @@ import { Tokenizer as Encoder } from '@huggingface/tokenizers'
 import { messageOf, UserError } from '../base/errors.ts'
 import { readJson, readText } from '../base/files.ts'
 import { type ChatMessage, renderChat } from './chat-template.ts'
-import { mergeByNumbers } from './pair-merges.ts'
 import { type TokenizerFile, withoutTextPrefix } from './tokenizer-file.ts'
 
 export interface Tokenizer {
@@ -171,9 +170,7 @@ function openEncoder(file: TokenizerFile, config: TokenizerConfig, path: string)
   try {
     // The library looks these keys up without asking whether they are there; tokenizer.json may leave them out.
     const whole = { normalizer: null, pre_tokenizer: null, post_processor: null, decoder: null, ...file }
-    const encoder = new Encoder({ ...whole, added_tokens: file.added_tokens ?? [] }, config)
-    mergeByNumbers(encoder)
-    return encoder
+    return new Encoder({ ...whole, added_tokens: file.added_tokens ?? [] }, config)
   } catch (error) {
     throw new UserError(`${path}: not a tokenizer that meikai reads (${messageOf(error)}).`, { cause: error })
   }
