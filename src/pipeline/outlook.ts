@@ -22,7 +22,7 @@ import type { Recipe } from '../recipe/recipe.ts'
 import { expandStages } from './expand.ts'
 import type { Stage } from './stage.ts'
 import { findModelFolder } from './stages/download.ts'
-import { clusterSettings } from './tools.ts'
+import { clusterSettings, startSettings } from './tools.ts'
 import { jobSettings } from './training.ts'
 
 export interface OutlookStage {
@@ -246,15 +246,26 @@ function describeSampling(
   const tokens = times(outputs, maxTokens)
   const known = {
     ...own,
-    place: served ? `${recipe.sampler.endpoints.length} served endpoints` : own.place,
+    place: served ? describeServers(recipe) : own.place,
     ...(tokens !== undefined && { tokens }),
   }
   if (!served || tokens === undefined || config === undefined || outputs === undefined) return known
   const card: Card = requireCard(recipe.engine.card)
-  const world = recipe.engine.nodes * recipe.engine.processes
+  const { start } = recipe.sampler
+  const world = start === undefined ? recipe.engine.nodes * recipe.engine.processes : startSettings(recipe).gpus
+  if (world === 0) return known
   const { linear, other } = countWeights(config)
   const read = tokens + outputs * promptTokens
   const seconds = (2 * (linear + other) * read) / (samplingShare * card.operationsPerSecond * world)
   const arithmetic = `${formatCount(read)} tokens with prompts x 2 x ${formatCount((linear + other) / 1e6)} M weights / (${world} x ${card.operationsPerSecond / 1e12} TFLOP/s x ${100 * samplingShare} %)`
   return { ...known, seconds, gpuHours: (seconds / 3600) * world, arithmetic }
+}
+
+/** Where texts are written, in words. */
+function describeServers(recipe: Recipe): string {
+  const { endpoints, start } = recipe.sampler
+  if (start === undefined) return `${endpoints.length} served endpoints`
+  const { place, gpus } = startSettings(recipe)
+  const where = place === 'slurm' ? 'through Slurm' : 'here'
+  return `a server ${where}${gpus === 0 ? '' : `, ${gpus} x ${requireCard(recipe.engine.card).name}`}`
 }

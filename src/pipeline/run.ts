@@ -59,10 +59,14 @@ export async function* runRecipe(recipe: Recipe, options: RunOptions = {}): Asyn
     const stages = plan.stages.map(({ id, state, reasons }) => ({ id, state, reasons }))
     yield { type: 'run-start', name: recipe.name, folder: run.folder, stages }
     for (const message of plan.warnings) yield { type: 'warning', message }
-    const tools = options.tools ?? (await openTools(recipe))
-    for (const [i, stage] of run.stages.entries()) {
-      signal.throwIfAborted()
-      yield* runStage(run, stage, i, inspections, tools, signal)
+    const tools = options.tools ?? (await openTools(recipe, run.folder, signal))
+    try {
+      for (const [i, stage] of run.stages.entries()) {
+        signal.throwIfAborted()
+        yield* runStage(run, stage, i, inspections, tools, signal)
+      }
+    } finally {
+      await tools.close?.()
     }
     const seconds = (performance.now() - startedAt) / 1000
     yield { type: 'run-end', name: recipe.name, seconds, report: join(run.folder, 'report', reportFiles.html) }

@@ -4,20 +4,67 @@ import { join } from 'node:path'
 import type { ModelReference } from '../engine/engine.ts'
 import type { Recipe } from '../recipe/recipe.ts'
 import type { OpenSampler } from '../sampler/sampler.ts'
+import type { EndpointSettings, ServerSampler } from '../sampler/server/server.ts'
+import type { ServerKeeper } from '../sampler/started/server-keeper.ts'
+import type { Served } from '../sampler/started/start-settings.ts'
 
 /** Opens models by the names under which the recipe's endpoints serve them; adapters are loaded first where it says so. */
 export function openServed(recipe: Recipe): OpenSampler {
   return async (model) => {
-    const { openServerSampler } = await import('../sampler/server/server.ts')
-    const { kind: _, model: pattern, adapters, ...settings } = recipe.sampler
-    const { unmerged } = model
-    if (adapters && unmerged !== undefined && (await isThere(unmerged.adapter))) {
-      const { loadServedAdapter } = await import('../sampler/server/adapter.ts')
-      const name = await loadServedAdapter(unmerged.adapter, settings)
-      return openServerSampler({ ...settings, api: 'completions', model: name })
-    }
-    return openServerSampler({ ...settings, api: 'completions', model: servedName(pattern, model) })
+    const { served, adapter } = await chooseServed(recipe, model)
+    return openEndpoints(recipe, recipe.sampler.endpoints, served.name, adapter)
   }
+}
+
+/** The same on a server that the run starts itself, for one model at a time. */
+export function openStarted(recipe: Recipe, keeper: ServerKeeper): OpenSampler {
+  return async (model) => {
+    const { openStartedSampler } = await import('../sampler/started/started-sampler.ts')
+    const { served, adapter } = await chooseServed(recipe, model)
+    const keyVariable = 'MEIKAI_SERVER_KEY'
+    return openStartedSampler({
+      start: () => keeper.use(served),
+      open: ({ url, key }) => {
+        const { concurrency = 1 } = recipe.sampler.start ?? {}
+        const endpoint = { url, concurrency, ...(key !== undefined && { keyVariable }) }
+        // Its own server is asked directly, whatever proxy there is.
+        return openEndpoints(recipe, [endpoint], served.name, adapter, { [keyVariable]: key })
+      },
+      retries: recipe.engine.retries,
+    })
+  }
+}
+
+/** What has to be served for a model: itself, or the base and an adapter on it. */
+async function chooseServed(
+  { sampler, pretrain, prefer }: Recipe,
+  model: ModelReference,
+): Promise<{ served: Served; adapter: string | undefined }> {
+  const { unmerged, folder, name } = model
+  const adapterRank = Math.max(pretrain.rank, prefer.rank)
+  const onBase = sampler.adapters && unmerged !== undefined && (await isThere(unmerged.adapter))
+  const base = onBase ? { folder: unmerged.folder, name: 'base' } : { folder, ...(name !== undefined && { name }) }
+  return {
+    served: { folder: base.folder, name: servedName(sampler.model, base), ...(sampler.adapters && { adapterRank }) },
+    adapter: onBase ? unmerged.adapter : undefined,
+  }
+}
+
+async function openEndpoints(
+  { sampler: { timeoutSeconds, attempts, dialect, samplesPerCall } }: Recipe,
+  endpoints: readonly EndpointSettings[],
+  servedModel: string,
+  adapter: string | undefined,
+  environment: Record<string, string | undefined> = process.env,
+): Promise<ServerSampler> {
+  const { openServerSampler } = await import('../sampler/server/server.ts')
+  let model = servedModel
+  if (adapter !== undefined) {
+    const { loadServedAdapter } = await import('../sampler/server/adapter.ts')
+    model = await loadServedAdapter(adapter, { endpoints, timeoutSeconds }, environment)
+  }
+  const settings = { endpoints, model, api: 'completions', dialect, samplesPerCall, timeoutSeconds, attempts } as const
+  return openServerSampler(settings, environment)
 }
 
 /** Whether the recipe's sampler can write with a model: endpoints know the run's models, and adapters on the base, not snapshots. */
@@ -44,7 +91,7 @@ export function samplerIdentity({ sampler }: Recipe): Record<string, unknown> {
   return { sampler: { kind, model, dialect } }
 }
 
-/** The hosts that the recipe's sampler talks to. */
+/** The hosts that the recipe's sampler talks to; a server of the run's own is none. */
 export function samplerHosts({ sampler }: Recipe): string[] {
   return sampler.kind === 'embedded' ? [] : [...new Set(sampler.endpoints.map(({ url }) => new URL(url).host))]
 }

@@ -45,6 +45,8 @@ export type StageKind =
 export interface Tools {
   engine: Engine
   openSampler: OpenSampler
+  /** Called at the run's end, however it ends. */
+  close?(): Promise<void>
 }
 
 /** What a stage is given to work with. */

@@ -1,16 +1,55 @@
 // What does a recipe's work: the engine and the sampler that it names, each loaded when it is needed.
 import { join } from 'node:path'
 import { cacheFolder } from '../base/cache.ts'
+import { internal } from '../base/errors.ts'
 import type { OpenSettings } from '../engine/cluster/choose.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { Recipe } from '../recipe/recipe.ts'
-import { openServed } from './served.ts'
+import { serverFolder } from '../sampler/started/server-record.ts'
+import type { StartSettings } from '../sampler/started/start-settings.ts'
+import { openServed, openStarted } from './served.ts'
 import type { Tools } from './stage.ts'
 
-export async function openTools(recipe: Recipe): Promise<Tools> {
+/** @param signal ends the wait for a server that starts. */
+export async function openTools(recipe: Recipe, runFolder: string, signal: AbortSignal): Promise<Tools> {
+  const engine = await openEngine(recipe)
+  if (recipe.sampler.start !== undefined) return shareGpus(engine, recipe, runFolder, signal)
   const { openEmbeddedSampler } = await import('../sampler/embedded/embedded.ts')
-  const openSampler = recipe.sampler.kind === 'server' ? openServed(recipe) : openEmbeddedSampler
-  return { engine: await openEngine(recipe), openSampler }
+  return { engine, openSampler: recipe.sampler.kind === 'server' ? openServed(recipe) : openEmbeddedSampler }
+}
+
+/** Training and a server of the run's own take turns: one is gone before the other begins. */
+export async function shareGpus(
+  engine: Engine,
+  recipe: Recipe,
+  runFolder: string,
+  signal: AbortSignal,
+): Promise<Tools & { close(): Promise<void> }> {
+  const { ServerKeeper } = await import('../sampler/started/server-keeper.ts')
+  const keeper = new ServerKeeper(join(runFolder, serverFolder), startSettings(recipe), signal)
+  return {
+    engine: {
+      async *train(job, jobSignal) {
+        await keeper.release()
+        yield* engine.train(job, jobSignal)
+      },
+      estimate: (job) => engine.estimate(job),
+    },
+    openSampler: openStarted(recipe, keeper),
+    close: () => keeper.release(),
+  }
+}
+
+/** The recipe's sampler.start as the keeper of servers takes it: where jobs run stands in the engine's section. */
+export function startSettings({ engine, sampler }: Recipe): StartSettings {
+  const { place, partition, account, timeLimit, setup, retries } = engine
+  const { environment, gpus, concurrency: _, ...start } = sampler.start ?? internal('no server is to be started')
+  return {
+    ...start,
+    environment: environment ?? join(cacheFolder(), 'serving'),
+    gpus: gpus ?? (engine.device === 'cpu' ? 0 : engine.processes),
+    ...{ place, partition, account, timeLimit, setup, retries },
+  }
 }
 
 export async function openEngine(recipe: Recipe): Promise<Engine> {

@@ -137,8 +137,20 @@ function checkRecipe(recipe: z.output<z.ZodObject<typeof recipeSchema.shape>>, c
     }
   }
   const { sampler } = recipe
-  if (sampler.kind === 'server' && sampler.endpoints.length === 0) {
-    reject(['sampler', 'endpoints'], 'is empty, but a server is at some address. Give at least one url.')
+  if (sampler.kind === 'server' && sampler.endpoints.length === 0 && sampler.start === undefined) {
+    reject(['sampler', 'endpoints'], 'is empty, but a server is at some address. Give at least one url, or start one.')
+  }
+  if (sampler.start !== undefined && (sampler.kind !== 'server' || sampler.endpoints.length > 0)) {
+    reject(['sampler', 'start'], 'starts a server in place of endpoints. Set kind: server, and leave endpoints out.')
+  }
+  if (sampler.start !== undefined && sampler.start.command === undefined && sampler.dialect !== 'vllm') {
+    reject(['sampler', 'dialect'], 'must be vllm where vLLM is started.')
+  }
+  if (sampler.adapters && recipe.pretrain.base === 'nf4') {
+    reject(
+      ['sampler', 'adapters'],
+      'would be put on weights that they were not learnt on, as pretrain.base: nf4 learns on those of NF4. Leave it out: the merged model is served.',
+    )
   }
   if (sampler.kind === 'server' && sampler.dialect !== 'vllm') {
     if (sampler.adapters)

@@ -1,6 +1,6 @@
 // Settings of who writes text: this process, or served models.
 import { z } from 'zod'
-import { count, positive, setting } from './setting.ts'
+import { count, countOrZero, path, positive, setting } from './setting.ts'
 
 const endpointSettings = z.strictObject({
   url: setting(
@@ -12,12 +12,41 @@ const endpointSettings = z.strictObject({
   requestsPerMinute: setting(positive().optional(), 'Calls begun a minute; no limit when left out.'),
 })
 
+const startSettings = z.strictObject({
+  environment: path(
+    'The serving environment: a folder with bin/vllm, that of `meikai cluster install` when left out.',
+  ).optional(),
+  command: setting(
+    z.string().min(1).optional(),
+    'A shell line that serves in place of vLLM, and answers /health with 200 once it can; {folder}, {name}, {host}, {port} and {gpus} are filled in.',
+  ),
+  arguments: setting(z.array(z.string().min(1)).default([]), "Further arguments of vLLM, e.g. '--max-model-len=8192'."),
+  gpus: setting(
+    countOrZero().optional(),
+    'GPUs that share the model (tensor parallelism), on one node; engine.processes when left out, 0 with engine.device: cpu.',
+  ),
+  port: setting(z.int().min(1).max(65_535).optional(), 'A free one from 8000 on when left out.'),
+  listen: setting(
+    z.enum(['loopback', 'network']).default('loopback'),
+    'loopback: reached from its own machine alone; network: from others too, as where Slurm runs it on another node. Calls then carry a key that is made for it; vLLM asks for it under /v1 alone.',
+  ),
+  concurrency: setting(count().default(128), 'Calls at the same time.'),
+  startSeconds: setting(positive().default(1800), 'How long it may take to load the model and answer.', {
+    unit: 'seconds',
+  }),
+  container: setting(z.string().min(1).optional(), "What it is put behind, e.g. 'apptainer exec --nv serving.sif'."),
+})
+
 export const samplerSettings = z.strictObject({
   kind: setting(
     z.enum(['embedded', 'server']).default('embedded'),
     "embedded: in this process; server: endpoints of OpenAI's protocol (vLLM, llama-server, hosted ones).",
   ),
   endpoints: setting(z.array(endpointSettings).default([]), 'Where the models are served; all serve the same ones.'),
+  start: setting(
+    startSettings.optional(),
+    'The run starts a server itself, for one model at a time, and ends it before training begins; in place of endpoints. Where (place, partition, account, timeLimit, setup) and how often again (retries) stand in engine.',
+  ),
   model: setting(
     z.string().min(1).default('{folder}'),
     'Name under which they serve a model of the run: {folder} is its folder, {model} its name (base, cpt, ...).',

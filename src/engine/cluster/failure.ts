@@ -6,14 +6,15 @@ export interface Failure {
   retry: boolean
 }
 
-interface Known {
+/** A cause that is known by its words. DETAIL stands for the pattern's group of that name. */
+export interface Known {
   pattern: RegExp
   cause: string
   retry: boolean
 }
 
 /** In the order in which they are looked for: what happened first is often followed by the others. */
-const known: readonly Known[] = [
+const ofTraining: readonly Known[] = [
   {
     pattern: /no space left on device|disk quota exceeded|inline_container.*(write|unexpected pos)/i,
     cause: 'the disk is full. Free some space (meikai clean); the last whole checkpoint is kept.',
@@ -60,8 +61,15 @@ const known: readonly Known[] = [
   },
 ]
 
-/** @param status the job's exit status; undefined where it left none: it was killed, or its machine went down. */
-export function explainFailure(tail: readonly string[], status: number | undefined): Failure {
+/**
+ * @param status the job's exit status; undefined where it left none: it was killed, or its machine went down.
+ * @param known causes, in the order in which they are looked for.
+ */
+export function explainFailure(
+  tail: readonly string[],
+  status: number | undefined,
+  known: readonly Known[] = ofTraining,
+): Failure {
   const text = tail.join('\n')
   for (const { pattern, cause, retry } of known) {
     const match = pattern.exec(text)

@@ -14,10 +14,10 @@ export interface ScriptInput {
 }
 
 /** Quotes for bash. */
-const quote = (text: string) => `'${text.replaceAll("'", "'\\''")}'`
+export const quote = (text: string) => `'${text.replaceAll("'", "'\\''")}'`
 
 /** Waits for a child whatever signals are trapped meanwhile (bash ends a wait at each), and exits with its status. */
-const waitFor = (name: string) => `while true; do
+export const waitFor = (name: string) => `while true; do
   wait "$${name}"
   kill -0 "$${name}" 2> /dev/null && continue
   wait "$${name}"

@@ -1,7 +1,8 @@
 // The doctor on the cluster engine: its environment, its GPUs or its Slurm, and what each training needs of a GPU.
+import type { KeyPath } from '../../base/document.ts'
 import { formatBytes } from '../../base/format.ts'
 import { requireCard } from '../../engine/cluster/choose.ts'
-import { describeInterconnect, inspectEnvironment, listGpus } from '../../engine/cluster/environment.ts'
+import { describeInterconnect, type EnvironmentKind, inspectEnvironment, listGpus } from '../../engine/cluster/environment.ts'
 import { run } from '../../engine/cluster/launcher.ts'
 import type { LoadedRecipe } from '../../recipe/recipe.ts'
 import { outlook } from '../outlook.ts'
@@ -14,21 +15,7 @@ export async function* inspectCluster(
 ): AsyncGenerator<Finding, undefined> {
   const { environment, place, device, partition } = clusterSettings(recipe)
   const card = yield* attempt('cluster', ['engine', 'card'], locate, async () => requireCard(recipe.engine.card))
-  const found = yield* attempt('cluster', ['engine', 'environment'], locate, () =>
-    inspectEnvironment('training', environment),
-  )
-  if (found !== undefined) {
-    const versions = Object.entries(found.versions).map(([name, version]) => `${name} ${version}`)
-    yield { severity: 'good', subject: 'cluster', message: `${environment}: ${versions.join(', ')}` }
-    for (const problem of found.problems) {
-      const severity = problem.endsWith('is missing') ? 'error' : 'warning'
-      yield {
-        severity,
-        subject: 'cluster',
-        message: `${environment}: ${problem}. See: meikai cluster install training`,
-      }
-    }
-  }
+  yield* inspectPackages('training', environment, ['engine', 'environment'], locate)
   if (place === 'slurm') yield* inspectSlurm(locate, partition)
   else if (device === 'gpu' && card !== undefined) yield* inspectGpus(recipe.engine.processes, card)
   if (card === undefined) return undefined
@@ -37,6 +24,24 @@ export async function* inspectCluster(
     if (arithmetic !== undefined) yield { severity: 'good', subject: 'memory', message: `${id}: ${arithmetic}` }
   }
   return undefined
+}
+
+/** Whether an environment has what it needs, in the versions that were tried. */
+export async function* inspectPackages(
+  kind: EnvironmentKind,
+  environment: string,
+  at: KeyPath,
+  locate: LoadedRecipe['locate'],
+): AsyncGenerator<Finding> {
+  const found = yield* attempt('cluster', at, locate, () => inspectEnvironment(kind, environment))
+  if (found === undefined) return
+  const versions = Object.entries(found.versions).map(([name, version]) => `${name} ${version}`)
+  yield { severity: 'good', subject: 'cluster', message: `${environment}: ${versions.join(', ')}` }
+  for (const problem of found.problems) {
+    const severity = problem.endsWith('is missing') ? 'error' : 'warning'
+    const message = `${environment}: ${problem}. See: meikai cluster install ${kind}`
+    yield { severity, subject: 'cluster', message }
+  }
 }
 
 async function* inspectGpus(processes: number, card: { name: string; bytes: number }): AsyncGenerator<Finding> {

@@ -24,6 +24,7 @@ import { inspectCluster } from './cluster.ts'
 import { estimateRun, type RunEstimate } from './estimate.ts'
 import { checkPromptLengths, compareExams, type Exams, encodePrompts, loadPart, loadPromptOptions } from './exams.ts'
 import { attempt, type Finding } from './finding.ts'
+import { inspectServing } from './serving.ts'
 import { describeIdentifiers, inspectTexts } from './texts.ts'
 
 /** Yields findings; returns what the run will take, where everything could be read. */
@@ -70,6 +71,7 @@ async function* inspectRecipe(
 ): AsyncGenerator<Finding, RunEstimate | undefined> {
   const { recipe, locate } = loaded
   if (recipe.engine.kind === 'cluster') yield* inspectCluster(loaded, runsFolder)
+  if (recipe.sampler.start !== undefined) yield* inspectServing(loaded)
   const found = await findModelFolder(recipe, runsFolder)
   const modelFolder = found === undefined ? undefined : locatePath(found, work)
   const model =

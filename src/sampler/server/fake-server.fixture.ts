@@ -124,12 +124,21 @@ export class FakeServer {
     }
   }
 
+  /** In the words of vLLM 0.32. */
+  private refuse({ n = 1, temperature, max_tokens }: CallBody, length: number): string | undefined {
+    const { contextTokens: limit = 4096 } = this.options
+    if (length > limit) {
+      return `This model's maximum context length is ${limit} tokens. However, you requested ${max_tokens} output tokens and your prompt contains ${length} input tokens.`
+    }
+    if (length === limit) return 'max_tokens must be at least 1, got 0. (parameter=max_tokens, value=0)'
+    return n > 1 && temperature === 0 ? `n must be 1 when using greedy sampling, got ${n}.` : undefined
+  }
+
   private complete(body: CallBody, chat: boolean, response: ServerResponse): void {
     const prompt = promptText(body)
-    const limit = this.options.contextTokens ?? 4096
-    if ([...prompt].length >= limit) {
-      const message = `This model's maximum context length is ${limit} tokens, your prompt has ${prompt.length}.`
-      send(response, 400, { error: { message, code: 400 } })
+    const refusal = this.refuse(body, [...prompt].length)
+    if (refusal !== undefined) {
+      send(response, 400, { error: { message: refusal, type: 'BadRequestError', param: null, code: 400 } })
       return
     }
     const choices = Array.from({ length: body.n ?? 1 }, (_, index) => {

@@ -148,13 +148,15 @@ function* listJobs(
 ): Generator<Job<Connection, Completion[]>> {
   for (const request of requests) {
     const missing = missingSamples(request)
+    // vLLM refuses several samples of a greedy call, which would be the same anyway.
+    const perCall = settings.temperature > 0 ? options.samplesPerCall : 1
     if (request.continuations !== undefined) {
       if (missing.length > 0) yield weighingJob(request, missing, options)
       continue
     }
     for (let at = 0; at < missing.length; ) {
       let end = at + 1
-      while (end < missing.length && end - at < options.samplesPerCall && missing[end] === missing[end - 1]! + 1) end++
+      while (end < missing.length && end - at < perCall && missing[end] === missing[end - 1]! + 1) end++
       yield samplingJob(
         { id: request.id, prompt: request.prompt, first: missing[at]!, count: end - at },
         settings,
@@ -217,7 +219,8 @@ async function post(
     return await connection.post(path, body, signal)
   } catch (error) {
     if (!(error instanceof CallRefused)) throw error
-    const tooLong = /context|too long|too many tokens/i.test(error.message)
+    // vLLM says the last of a prompt that fills the context to its end.
+    const tooLong = /context|too long|too many tokens|max_tokens must be at least 1, got 0/i.test(error.message)
     const what = tooLong ? "the prompt does not fit into the model's context" : 'the endpoint refused it'
     throw new UserError(`request ${id}: ${what} (${connection.host}: ${error.message}).`)
   }

@@ -1,0 +1,90 @@
+// Ending a server, and what there is to say about the servers of all runs.
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { UserError } from '../../base/errors.ts'
+import { type JobHandle, launchers, run } from '../../engine/cluster/launcher.ts'
+import { readServerRecord, serverFolder, startFolder, writeServerRecord } from './server-record.ts'
+import { serverFiles } from './server-script.ts'
+
+/** How long a server may take to end before it is killed, and a killed one to be gone: ms. */
+const stopMilliseconds = 20_000
+const goneMilliseconds = 180_000
+const lookMilliseconds = 200
+
+/**
+ * Ends a run's server, where there is one, and waits until no process of it is left.
+ * @returns whether there was anything to end.
+ * @throws UserError where it does not go.
+ */
+export async function endServer(folder: string, reason: 'done' | 'cancelled'): Promise<boolean> {
+  const record = await readServerRecord(folder)
+  if (record?.handle === undefined || (await isGone(record.handle))) return false
+  const { handle } = record
+  const launcher = launchers[handle.place]
+  await writeServerRecord(folder, { ...record, ended: record.ended ?? reason })
+  if (handle.place === 'here') {
+    await launcher.stop(handle)
+    await waitUntil(() => isGone(handle), stopMilliseconds)
+  }
+  await launcher.kill(handle, startFolder(folder, record.starts))
+  if (await waitUntil(() => isGone(handle), goneMilliseconds)) return true
+  const id = handle.place === 'here' ? `process ${handle.pid}` : `job ${handle.id}`
+  throw new UserError(`${record.name} (${id}) does not end. End it, then run again.`)
+}
+
+/** Whether neither a server's script nor, on this machine, any process of its session is there. */
+async function isGone(handle: JobHandle): Promise<boolean> {
+  if ((await launchers[handle.place].state(handle)) !== 'gone') return false
+  if (handle.place !== 'here') return true
+  const { output } = await run('ps', ['-o', 'pid=,stat=', '-s', String(handle.pid)])
+  const alive = output.split('\n').flatMap((line) => /^\s*(\d+)\s+[^Z]/.exec(line)?.[1] ?? [])
+  // A number comes again only after the whole session is gone: a leader that is not the script is another's.
+  return alive.length === 0 || alive.includes(String(handle.pid))
+}
+
+async function waitUntil(condition: () => Promise<boolean>, milliseconds: number): Promise<boolean> {
+  const end = performance.now() + milliseconds
+  while (performance.now() < end) {
+    if (await condition()) return true
+    await sleep(lookMilliseconds)
+  }
+  return condition()
+}
+
+export interface ServerOverview {
+  name: string
+  /** The server's folder. */
+  folder: string
+  /** failed: ended without being asked to; waiting: in Slurm's queue. */
+  state: 'waiting' | 'running' | 'done' | 'failed' | 'cancelled' | 'not started'
+  /** '@12345' for a process, Slurm's number for a batch job. */
+  id: string
+  /** The name of the model that it serves. */
+  serves: string
+  starts: number
+  log: string
+}
+
+/** The servers of all runs that started one. */
+export async function listServers(runsFolder: string): Promise<ServerOverview[]> {
+  const runs = await readdir(runsFolder).catch(() => [])
+  const found = await Promise.all(runs.map((one) => describeServer(join(runsFolder, one, serverFolder))))
+  return found.filter((one) => one !== undefined)
+}
+
+async function describeServer(folder: string): Promise<ServerOverview | undefined> {
+  const record = await readServerRecord(folder)
+  if (record === undefined) return undefined
+  const { name, serves, starts, handle, ended } = record
+  const state = handle === undefined ? 'gone' : await launchers[handle.place].state(handle)
+  return {
+    name,
+    folder,
+    state: state !== 'gone' ? state : handle === undefined ? 'not started' : (ended ?? 'failed'),
+    id: handle === undefined ? '' : handle.place === 'here' ? `@${handle.pid}` : handle.id,
+    serves,
+    starts,
+    log: join(startFolder(folder, starts), serverFiles.log),
+  }
+}

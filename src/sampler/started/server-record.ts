@@ -1,0 +1,50 @@
+// What meikai knows of a run's server, in the run's folder: what it serves, where it runs, how it ended. Other commands read it too.
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { UserError } from '../../base/errors.ts'
+import { readJson, writeJson } from '../../base/files.ts'
+import type { JobHandle } from '../../engine/cluster/launcher.ts'
+
+/** Below a run's folder. */
+export const serverFolder = 'server'
+const recordName = 'server.json'
+
+export interface ServerRecord {
+  /** For people and for Slurm. */
+  name: string
+  /** Hash of all that decides what is served and how: another one means another server. */
+  key: string
+  /** The name that the model is served under. */
+  serves: string
+  /** How often a server was started; the last start's folder is start-<n>. */
+  starts: number
+  startedAt: string
+  /** Absent until it was started: found so, nothing runs. */
+  handle?: JobHandle
+  /** Why it is there no longer: the run has no use for it, or somebody asked for its end. */
+  ended?: 'done' | 'cancelled'
+}
+
+export async function readServerRecord(folder: string): Promise<ServerRecord | undefined> {
+  const names: string[] = await readdir(folder).catch(() => [])
+  if (!names.includes(recordName)) return undefined
+  return (await readJson(join(folder, recordName))) as ServerRecord
+}
+
+export function writeServerRecord(folder: string, record: ServerRecord): Promise<void> {
+  return writeJson(join(folder, recordName), record)
+}
+
+export function startFolder(folder: string, start: number): string {
+  return join(folder, `start-${start}`)
+}
+
+/** A small file that a server's script writes whole; undefined where it is not there yet. */
+export async function readNote<Note>(path: string): Promise<Note | undefined> {
+  try {
+    return (await readJson(path)) as Note
+  } catch (error) {
+    if (error instanceof UserError) return undefined
+    throw error
+  }
+}

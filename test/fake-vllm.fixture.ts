@@ -1,0 +1,49 @@
+// A serving environment with a fake vLLM in it.
+import { chmod, mkdir, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { loadJsonLines, writeJson } from '../src/base/files.ts'
+
+export const fakeFiles = { behaviour: 'behaviour.json', starts: 'starts.jsonl', lock: 'gpus.lock' }
+
+export interface Behaviour {
+  /** From its start until it is healthy. */
+  loadMilliseconds: number
+  /** What it says before it ends, in place of being healthy. */
+  says?: string
+  isNeverHealthy?: boolean
+  /** At this call of a start it is killed. */
+  diesAtCall?: number | undefined
+  /** What it writes to every prompt, to even and to odd samples. */
+  answers?: [string, string]
+}
+
+export interface FakeStart {
+  model: string
+  name: string
+  port: number
+  pid: number
+  /** Its further arguments. */
+  rest: string[]
+}
+
+/** Makes the environment; one that is there is emptied of earlier starts. */
+export async function writeFakeServing(folder: string, behaviour: Behaviour): Promise<void> {
+  await rm(folder, { recursive: true, force: true })
+  await mkdir(join(folder, 'bin'), { recursive: true })
+  const program = join(import.meta.dirname, 'fake-vllm.ts')
+  const script = `#!/usr/bin/env bash
+cd '${join(import.meta.dirname, '..')}' && exec '${process.execPath}' --import tsx '${program}' '${folder}' "$@"
+`
+  await writeFile(join(folder, 'bin', 'vllm'), script)
+  await chmod(join(folder, 'bin', 'vllm'), 0o755)
+  await behave(folder, behaviour)
+}
+
+/** How the next start behaves. */
+export function behave(folder: string, behaviour: Behaviour): Promise<void> {
+  return writeJson(join(folder, fakeFiles.behaviour), behaviour)
+}
+
+export async function listStarts(folder: string): Promise<FakeStart[]> {
+  return loadJsonLines<FakeStart>(join(folder, fakeFiles.starts)).catch(() => [])
+}
