@@ -13,8 +13,10 @@ export interface Behaviour {
   isNeverHealthy?: boolean
   /** At this call of a start it is killed. */
   diesAtCall?: number | undefined
-  /** What it writes to every prompt, to even and to odd samples. */
-  answers?: [string, string]
+  /** Whether it answers the examination's prompts; letters to any when left out. */
+  takesExam?: boolean
+  /** How long a call takes; 5 when left out. */
+  latencyMilliseconds?: number
 }
 
 export interface FakeStart {
@@ -46,4 +48,10 @@ export function behave(folder: string, behaviour: Behaviour): Promise<void> {
 
 export async function listStarts(folder: string): Promise<FakeStart[]> {
   return loadJsonLines<FakeStart>(join(folder, fakeFiles.starts)).catch(() => [])
+}
+
+/** What it answers: the first option of the question, but in every second explanation. */
+export function answerExam(prompt: string, sample: number): string {
+  const option = /a：(.*)/.exec(prompt)?.[1] ?? 'なし'
+  return prompt.endsWith('解説：') ? `説明。\n答え：${sample % 2 === 0 ? option : 'なし'}` : option
 }

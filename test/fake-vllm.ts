@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { FakeServer } from '../src/sampler/server/fake-server.fixture.ts'
 import { lockGpus } from './fake-gpus.ts'
-import { type Behaviour, fakeFiles } from './fake-vllm.fixture.ts'
+import { answerExam, type Behaviour, fakeFiles } from './fake-vllm.fixture.ts'
 
 const [, , folder = '', command, model = '', ...rest] = process.argv
 const option = (name: string) => rest[rest.indexOf(name) + 1]
@@ -28,8 +28,8 @@ if (behaviour.isNeverHealthy) await setTimeout(600_000)
 await FakeServer.start({
   port,
   keepBodies: false,
-  latencyMilliseconds: 5,
-  ...(behaviour.answers !== undefined && { write: (_, sample) => behaviour.answers?.[sample % 2] ?? '' }),
+  latencyMilliseconds: behaviour.latencyMilliseconds ?? 5,
+  ...(behaviour.takesExam && { write: answerExam }),
   fault(call) {
     if (call === behaviour.diesAtCall) process.kill(process.pid, 'SIGKILL')
     return undefined

@@ -46,7 +46,10 @@ describe("the outlook of the paper's experiment", () => {
     // Forward, backward and recomputation, 2 operations each of 71.45 G weights (the table is looked up), at 312 x 30 % TFLOP/s.
     const hours = (5e8 * 71.45e9 * 6) / (0.3 * 312e12) / 3600
     expect((byId.get('pretrain')?.gpuHours ?? 0) / hours).toBeCloseTo(1, 2)
-    expect(byId.get('sample-cpt')).toMatchObject({ place: 'a server through Slurm, 4 x A100-80GB', tokens: 800 * 30 * 1024 })
+    expect(byId.get('sample-cpt')).toMatchObject({
+      place: 'a server through Slurm, 4 x A100-80GB',
+      tokens: 800 * 30 * 1024,
+    })
   })
 
   it('says what it would need to know where a size is not stated', async () => {

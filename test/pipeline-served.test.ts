@@ -12,6 +12,7 @@ import type { SampledExplanation } from '../src/preference/records.ts'
 import { loadRecipe } from '../src/recipe/recipe.ts'
 import type { Completion } from '../src/sampler/sampler.ts'
 import { FakeServer } from '../src/sampler/server/fake-server.fixture.ts'
+import { answerExam } from './fake-vllm.fixture.ts'
 import { writeSmallWorld } from './small-world.ts'
 
 let folder: string
@@ -21,11 +22,7 @@ beforeAll(async () => {
   await writeSmallWorld(join(folder, 'world'), 200)
   server = await FakeServer.start({
     latencyMilliseconds: 3,
-    // An option's text: every second sample names the first option of its question.
-    write: (prompt, sample) => {
-      const option = /a：(.*)/.exec(prompt)?.[1] ?? 'なし'
-      return prompt.endsWith('解説：') ? `説明。\n答え：${sample % 2 === 0 ? option : 'なし'}` : option
-    },
+    write: answerExam,
   })
   await writeFile(
     join(folder, 'recipe.yaml'),

@@ -3,7 +3,10 @@ import { UserError } from '../../base/errors.ts'
 import { defineCommand, jsonOption } from '../command.ts'
 
 export const cancel = defineCommand({
-  meta: { name: 'cancel', description: 'End training jobs (a checkpoint is saved first) and servers that runs have started' },
+  meta: {
+    name: 'cancel',
+    description: 'End training jobs (a checkpoint is saved first) and servers that runs have started',
+  },
   args: {
     job: { type: 'positional', required: true, description: "A job's name or id as `meikai jobs` lists it, or all" },
     now: { type: 'boolean', description: 'End at once; what was trained since the last checkpoint is lost' },
@@ -32,7 +35,10 @@ export const cancel = defineCommand({
       const ended = await end()
       if (json) console.log(JSON.stringify({ type: 'job-cancelled', name, ended, log }))
       else if (!ended) console.log(`${name} has ended already.`)
-      else console.log(now || 'now' in kind ? `${name} is ended.` : `${name} is asked to save a checkpoint and end. Its log: ${log}`)
+      else
+        console.log(
+          now || 'now' in kind ? `${name} is ended.` : `${name} is asked to save a checkpoint and end. Its log: ${log}`,
+        )
     }
     return 0
   },

@@ -2,7 +2,12 @@
 import type { KeyPath } from '../../base/document.ts'
 import { formatBytes } from '../../base/format.ts'
 import { requireCard } from '../../engine/cluster/choose.ts'
-import { describeInterconnect, type EnvironmentKind, inspectEnvironment, listGpus } from '../../engine/cluster/environment.ts'
+import {
+  describeInterconnect,
+  type EnvironmentKind,
+  inspectEnvironment,
+  listGpus,
+} from '../../engine/cluster/environment.ts'
 import { run } from '../../engine/cluster/launcher.ts'
 import type { LoadedRecipe } from '../../recipe/recipe.ts'
 import { outlook } from '../outlook.ts'

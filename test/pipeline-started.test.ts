@@ -1,0 +1,148 @@
+// A run that starts its own servers: training and sampling hand the same GPUs back and forth; killed and run again it takes
+// its server up again, and none is left behind.
+import { spawn } from 'node:child_process'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { loadJsonLines, readJson } from '../src/base/files.ts'
+import type { Engine, TrainingJob } from '../src/engine/engine.ts'
+import { FakeEngine } from '../src/engine/fake.ts'
+import { runRecipe } from '../src/pipeline/run.ts'
+import { shareGpus } from '../src/pipeline/tools.ts'
+import type { SampledExplanation } from '../src/preference/records.ts'
+import { loadRecipe } from '../src/recipe/recipe.ts'
+import { endServer, listServers } from '../src/sampler/started/server-end.ts'
+import { freeGpus, holdersOf, lockGpus } from './fake-gpus.ts'
+import { behave, fakeFiles, listStarts, writeFakeServing } from './fake-vllm.fixture.ts'
+import { writeSmallWorld } from './small-world.ts'
+
+let folder: string
+let serving: string
+let lock: string
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'pipeline-started-'))
+  serving = join(folder, 'serving')
+  lock = join(serving, fakeFiles.lock)
+  // The fake server's tokens are code points.
+  await writeSmallWorld(join(folder, 'world'), 100, { vocab_size: 65_536 })
+  await writeFakeServing(serving, { loadMilliseconds: 100, takesExam: true })
+  await writeFile(
+    join(folder, 'recipe.yaml'),
+    `name: started
+threads: 1
+variants: [base, cpt, cpt+rpo]
+model: {folder: world/model}
+corpus: {texts: [{path: world/pretrain/medicine.jsonl}], duplicates: keep, overlapCharacters: 0}
+pretrain: {method: full, steps: 2}
+exam:
+  preference: {path: world/exam/preference.jsonl, items: 8}
+  test: {path: world/exam/test.jsonl, items: 4}
+  answerForm: option-text
+sample: {samples: 4, maxTokens: 60}
+prefer: {method: full, steps: 2}
+examine: {answerTokens: 40, explainTokens: 60}
+report: {probeQuestions: 0}
+engine: {device: cpu}
+sampler:
+  kind: server
+  dialect: vllm
+  model: "run/{model}"
+  start: {environment: serving, gpus: 2, concurrency: 2}
+`,
+  )
+})
+afterAll(async () => {
+  for (const { folder: server } of await listServers(join(folder, 'runs'))) await endServer(server, 'done')
+  await rm(folder, { recursive: true })
+})
+
+/** A training that needs the GPUs for itself. */
+class GreedyEngine implements Engine {
+  private readonly inner = new FakeEngine()
+
+  async *train(job: TrainingJob, signal: AbortSignal) {
+    lockGpus(lock, [process.pid])
+    try {
+      yield* this.inner.train(job, signal)
+    } finally {
+      freeGpus(lock)
+    }
+  }
+
+  estimate(job: TrainingJob) {
+    return this.inner.estimate(job)
+  }
+}
+
+const never = new AbortController().signal
+
+it('training and sampling take turns on the same GPUs, which neither would share', async () => {
+  const { recipe } = await loadRecipe(join(folder, 'recipe.yaml'), { overrides: ['name=turns'] })
+  const runsFolder = join(folder, 'runs')
+  const tools = await shareGpus(new GreedyEngine(), recipe, join(runsFolder, 'turns'), never)
+  const stages: string[] = []
+  for await (const event of runRecipe(recipe, { runsFolder, tools })) {
+    if (event.type === 'stage-end') stages.push(event.stage)
+  }
+  expect(stages.filter((stage) => /^(pretrain|prefer|sample|examine)/.test(stage))).toEqual([
+    'pretrain',
+    'sample-cpt',
+    'prefer-cpt+rpo',
+    'examine-base',
+    'examine-cpt',
+    'examine-cpt+rpo',
+  ])
+  const starts = await listStarts(serving)
+  expect(starts.map(({ name }) => name)).toEqual(['run/cpt', 'run/base', 'run/cpt', 'run/cpt+rpo'])
+  expect(starts[0]?.model).toBe(join(runsFolder, 'turns', 'pretrain', 'training', 'result'))
+  expect(holdersOf(lock)).toEqual([])
+  expect(await listServers(runsFolder)).toMatchObject([{ name: 'meikai-turns-server', state: 'done', starts: 4 }])
+
+  // Without taking turns it would not have come through.
+  await tools.openSampler({ folder: join(folder, 'world', 'model'), name: 'base' }, { threads: 1, sequences: 1 })
+  const job = (await readJson(join(runsFolder, 'turns', 'pretrain', 'manifest.json'))) as TrainingJob
+  await expect(new GreedyEngine().train(job, never).next()).rejects.toThrow(/CUDA out of memory/)
+  await tools.close()
+  expect(holdersOf(lock)).toEqual([])
+})
+
+it('killed at once and run again, it goes on with the same server and leaves none behind', {
+  timeout: 180_000,
+}, async () => {
+  await writeFakeServing(serving, { loadMilliseconds: 100, takesExam: true, latencyMilliseconds: 200 })
+  const runsFolder = join(folder, 'runs')
+  const main = join(import.meta.dirname, '../src/cli/main.ts')
+  const small = ['variants=[cpt+rpo]', 'pretrain.batchTokens=512', 'corpus.sequenceTokens=256', 'corpus.heldOutShare=0']
+  const set = small.flatMap((setting) => ['--set', setting])
+  const args = ['--import', 'tsx', main, 'run', join(folder, 'recipe.yaml'), '--runs', runsFolder, '--json', ...set]
+  const start = () => spawn(process.execPath, args, { detached: true, stdio: ['ignore', 'pipe', 'inherit'] })
+
+  const killed = start()
+  await new Promise<void>((resolve, reject) => {
+    let samples = 0
+    killed.once('exit', () => reject(new Error('it ended by itself')))
+    killed.stdout.on('data', (text) => {
+      samples += String(text).split('"unit":"samples"').length - 1
+      if (samples >= 5) resolve()
+    })
+  })
+  const exited = new Promise((resolve) => killed.once('exit', resolve))
+  process.kill(-(killed.pid ?? 0), 'SIGKILL')
+  await exited
+  expect(holdersOf(lock)).toHaveLength(2)
+  const kept = await loadJsonLines<{ id: string }>(join(runsFolder, 'started', 'sample-cpt', 'partial.jsonl'))
+  expect(kept.length).toBeGreaterThanOrEqual(5)
+
+  await behave(serving, { loadMilliseconds: 100, takesExam: true })
+  const again = start()
+  again.stdout.resume()
+  expect(await new Promise((resolve) => again.once('exit', resolve))).toBe(0)
+  // The first start served both.
+  expect((await listStarts(serving)).map(({ name }) => name)).toEqual(['run/cpt', 'run/cpt+rpo'])
+  const samples = await loadJsonLines<SampledExplanation>(join(runsFolder, 'started', 'sample-cpt', 'samples.jsonl'))
+  expect(new Set(samples.map(({ id }) => id)).size).toBe(8 * 4)
+  await sleep(500)
+  expect(holdersOf(lock)).toEqual([])
+})
