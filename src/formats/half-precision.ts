@@ -21,45 +21,43 @@ export function roundToBfloat16(values: Float32Array): Uint16Array {
 
 /** IEEE 754 half precision bit patterns -> float32. */
 export function widenFloat16(halves: Uint16Array): Float32Array {
-  const result = new Float32Array(halves.length)
-  for (let i = 0; i < halves.length; i++) {
-    const half = halves[i]!
-    const exponent = (half >> 10) & 31
-    const fraction = half & 1023
-    const magnitude =
-      exponent === 0
-        ? fraction * 2 ** -24
-        : exponent === 31
-          ? fraction === 0
-            ? Number.POSITIVE_INFINITY
-            : Number.NaN
-          : (1 + fraction / 1024) * 2 ** (exponent - 15)
-    result[i] = half & 0x8000 ? -magnitude : magnitude
-  }
-  return result
+  const values = new Float32Array(halves.length)
+  for (let i = 0; i < halves.length; i++) values[i] = float16Values[halves[i]!]!
+  return values
 }
+
+/** What each pattern of half precision stands for. */
+const float16Values = Float32Array.from({ length: 2 ** 16 }, (_, half) => {
+  const exponent = (half >> 10) & 31
+  const fraction = half & 1023
+  const sign = half & 0x8000 ? -1 : 1
+  if (exponent === 0) return sign * fraction * 2 ** -24
+  if (exponent === 31) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN
+  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15)
+})
 
 /** float32 -> half precision bit patterns, to the nearest, ties to even; beyond the range: infinity. */
 export function roundToFloat16(values: Float32Array): Uint16Array {
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length)
   const halves = new Uint16Array(values.length)
   for (let i = 0; i < bits.length; i++) {
-    const sign = (bits[i]! >>> 16) & 0x8000
-    const magnitude = Math.abs(values[i]!)
-    halves[i] = sign | (Number.isNaN(magnitude) ? 0x7e00 : encodeFloat16(magnitude))
+    const magnitude = bits[i]! & 0x7fffffff
+    halves[i] = ((bits[i]! >>> 16) & 0x8000) | roundMagnitude(magnitude, Math.abs(values[i]!))
   }
   return halves
 }
 
-/** The nearest float16 of a value that is not negative, ties to even, as bits; beyond the range: infinity. */
-export function encodeFloat16(value: number): number {
-  if (value >= 65520) return 0x7c00
-  if (value < 2 ** -14) return roundHalfToEven(value * 2 ** 24) // subnormal; 1024 is the smallest normal one
-  const exponent = Math.floor(Math.log2(value))
-  // log2 may be off by one beside a power of two: the fraction says so.
-  const shift = value / 2 ** exponent >= 2 ? exponent + 1 : value / 2 ** exponent < 1 ? exponent - 1 : exponent
-  return ((shift + 15) << 10) + roundHalfToEven((value / 2 ** shift - 1) * 1024)
+/** The bits of a value that is not negative, from its own bits as float32. */
+function roundMagnitude(bits: number, value: number): number {
+  if (bits > 0x7f800000) return 0x7e00 // no number
+  if (bits >= 0x47800000) return 0x7c00 // 2^16 and above
+  if (bits < 0x38800000) return roundHalfToEven(value * 2 ** 24) // subnormal: below 2^-14
+  // Ten bits of the fraction stay, and the exponent counts from 15 in place of 127; a carry out of them is right too.
+  return (bits - 0x38000000 + 0xfff + ((bits >>> 13) & 1)) >>> 13
 }
+
+/** The nearest float16 of one value. */
+export const encodeFloat16 = (value: number): number => roundToFloat16(Float32Array.of(value))[0]!
 
 function roundHalfToEven(value: number): number {
   const floor = Math.floor(value)
