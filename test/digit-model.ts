@@ -72,7 +72,7 @@ export async function trainAndExport(
   folder: string,
   base: string,
   name: string,
-  form: { end: 'turnEnd' | 'endOfText'; chat: boolean; template: 'own' | 'plain' },
+  form: { end: 'turnEnd' | 'endOfText'; chat: boolean; template: 'own' | 'plain'; anyway?: boolean },
   formats: ExportOrder['formats'] = ['safetensors'],
 ): Promise<ExportEvent[]> {
   const start = join(folder, `${name}-base`)
@@ -91,7 +91,7 @@ export async function trainAndExport(
   const order: ExportOrder = {
     name,
     modelFolder: merged,
-    adapters: { folders: [join(output, 'result')], baseFolder: start, baseName: start },
+    adapters: { folders: [join(output, 'result')], baseFolder: start, baseName: start, quantisedBases: 0 },
     formats,
     template: form.template,
     facts: { trainsRows: false, endTargets: rows.length },
@@ -125,6 +125,7 @@ export async function trainAndExport(
       versions: {},
       hosts: [],
     },
+    anyway: form.anyway ?? false,
     folder: join(folder, `${name}-export`),
     openSampler: openEmbeddedSampler,
     threads: 1,

@@ -1,6 +1,6 @@
 // What happened to a released model, replayed: chat markers that no text trained, adapters that do not train them, an export
 // that sees it before it writes and shows it after. And the ways out: an end that was trained, a template without markers.
-import { cp, mkdtemp, readFile, rm } from 'node:fs/promises'
+import { cp, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -27,7 +27,8 @@ const examined = (events: ExportEvent[], through: 'prompt' | 'chat') =>
 describe('a model whose turns end with a marker that no text trained', () => {
   let events: ExportEvent[]
   beforeAll(async () => {
-    events = await trainAndExport(folder, base, 'marked', { end: 'turnEnd', chat: true, template: 'own' })
+    const form = { end: 'turnEnd', chat: true, template: 'own' } as const
+    events = await trainAndExport(folder, base, 'marked', { ...form, anyway: true })
   }, 120_000)
 
   it('is seen before it is written', () => {
@@ -38,6 +39,13 @@ describe('a model whose turns end with a marker that no text trained', () => {
     )
     expect(end?.message).toContain('adapters on linear layers do not train it')
   })
+
+  it('is not written unless told to', async () => {
+    const form = { end: 'turnEnd', chat: true, template: 'own' } as const
+    const refused = trainAndExport(folder, base, 'refused', form)
+    await expect(refused).rejects.toThrow(/nothing was written.*\(untrained-end-token, above\).*--anyway/)
+    expect((await readdir(folder)).filter((name) => name.startsWith('refused-export'))).toEqual([])
+  }, 120_000)
 
   it('runs on when it is asked again, and card and export say so', async () => {
     const [chat] = examined(events, 'chat')

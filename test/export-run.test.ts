@@ -129,7 +129,7 @@ describe('the export of a run', () => {
     expect(await findTrainedModel(run, 'cpt+rpo')).toMatchObject({
       folder: join(run, 'prefer-cpt+rpo', 'merged'),
       stages: ['pretrain', 'prefer-cpt+rpo'],
-      adapters: { baseFolder: join(folder, 'model') },
+      adapters: { baseFolder: join(folder, 'model'), quantisedBases: 0 },
       facts: { trainsRows: false },
     })
     const { facts } = await findTrainedModel(run, 'cpt')
@@ -194,5 +194,6 @@ describe('adapters joined', () => {
     expect(largest).toBeLessThan(1e-6)
     expect(await checkAdapter(join(folder, 'joined'))).toEqual([])
     expect(await checkAdapter(adapters[0]!)).toMatchObject([{ name: 'refused-adapter' }])
+    expect(await checkAdapter(join(folder, 'joined'), 2)).toMatchObject([{ name: 'another-base' }])
   })
 })

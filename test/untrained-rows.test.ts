@@ -1,14 +1,17 @@
 // Rows that no text trained, in real weights: stories15M was trained on English stories, begun by <s> and never ended by </s>.
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { stringify } from 'yaml'
 import { Random } from '../src/base/random.ts'
 import { checkModel } from '../src/export/release-checks.ts'
 import { findUntrainedRows } from '../src/export/untrained-rows.ts'
 import { writeWeights } from '../src/formats/weights.ts'
 import { loadModelConfig } from '../src/model/config.ts'
 import { embeddingName, weightShapes } from '../src/model/weights.ts'
+import { diagnose } from '../src/pipeline/doctor/diagnose.ts'
+import { loadRecipe } from '../src/recipe/recipe.ts'
 import { loadTokenizer } from '../src/tokenizer/tokenizer.ts'
 import { writeByteModel } from './byte-model.ts'
 import { storiesMissing, writeStories } from './stories.ts'
@@ -26,7 +29,7 @@ describe.skipIf(storiesMissing !== undefined)(`stories15M (${storiesMissing ?? '
     const stories = join(folder, 'stories')
     const [config, tokenizer] = [await loadModelConfig(stories), await loadTokenizer(stories)]
     const idOf = (spelling: string) => tokenizer.idOf(spelling)!
-    const trained = ['<s>', '<0x0A>', '▁Once', '▁girl', ',', 'ing', '▁upon', '▁Lily'].map(idOf)
+    const trained = ['<s>', '<0x0A>', '▁Once', '▁girl', ',', 'ing', '▁upon', '▁little'].map(idOf)
     const untrained = ['</s>', '<unk>', '<0x61>', '给', '▁composite', '▁UIView'].map(idOf)
     const found = await findUntrainedRows(stories, config, [...trained, ...untrained], tokenizer.vocabularySize)
     expect(found.map(({ token }) => token)).toEqual(untrained)
@@ -88,7 +91,21 @@ describe('rows past the vocabulary', () => {
       { token: 258, table: 'head', alike: 13 },
     ])
     const problems = await checkModel(model, { endTargets: 3, trainsRows: false })
-    expect(problems.map(({ name }) => name)).toEqual(['untrained-end-token', 'untrained-marker'])
+    expect(problems).toMatchObject([{ name: 'untrained-end-token', isFatal: true }, { name: 'untrained-marker' }])
+    await expect(findUntrainedRows(model, await loadModelConfig(model), [272], 259)).rejects.toThrow(/has only 272/)
+  })
+
+  it('are told by the doctor, before anything is trained', async () => {
+    const model = await writeRows('unlearnt', (token) => token < 257)
+    const file = join(folder, 'recipe.yaml')
+    await writeFile(
+      file,
+      stringify({ name: 'r', variants: ['base'], model: { folder: model }, exam: { test: { path: 'absent.jsonl' } } }),
+    )
+    const told: string[] = []
+    for await (const { severity, message } of diagnose(await loadRecipe(file)))
+      if (severity === 'warning') told.push(message)
+    expect(told).toContainEqual(expect.stringMatching(/<\|im_end\|> \(258\) ends an answer.*adapters on linear layers/))
   })
 
   it('leave trained markers alone', async () => {

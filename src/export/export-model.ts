@@ -27,13 +27,23 @@ const encodings: Partial<Record<ExportFormat, Encoding>> = {
   'gguf-q8_0': 'Q8_0',
 }
 
+export interface JoinableAdapters {
+  /** In the order of their training. */
+  folders: string[]
+  /** What the first was trained on, and its name for people. */
+  baseFolder: string
+  baseName: string
+  /** How many were trained against NF4. */
+  quantisedBases: number
+}
+
 export interface ExportOrder {
   /** Names files and the card. */
   name: string
   /** The whole model, adapters merged. */
   modelFolder: string
-  /** Its adapters in the order of their training, the base that the first was trained on, and that base's name for people. */
-  adapters: { folders: string[]; baseFolder: string; baseName: string } | { missing: string }
+  /** What the whole model was merged from. */
+  adapters: JoinableAdapters | { missing: string }
   formats: readonly ExportFormat[]
   /** own: the model's chat template as it is; plain: one that writes messages as they are. */
   template: 'own' | 'plain'
@@ -42,6 +52,8 @@ export interface ExportOrder {
   questions: readonly RecordedQuestion[]
   examine: ExamineForm
   card: CardFacts
+  /** Writes it in spite of fatal problems. */
+  anyway: boolean
   /** Holds a folder a format. */
   folder: string
   openSampler: OpenSampler
@@ -58,18 +70,25 @@ const sequences = 16
 
 /**
  * Writes a model in every form asked for, each whole or not at all.
- * @throws UserError where a form cannot be had: whole weights as an adapter, a tokenizer that GGUF has no form of.
+ * @throws UserError where a form cannot be had (whole weights as an adapter, a tokenizer that GGUF has no form of), and
+ * where a problem is fatal: nothing is written then, unless the order says so.
  */
 export async function* exportModel(order: ExportOrder, signal: AbortSignal): AsyncGenerator<ExportEvent> {
   const problems = await checkModel(order.modelFolder, order.facts)
   const remaining =
     order.template === 'plain' ? problems.filter(({ name }) => !templateProblems.includes(name)) : problems
   for (const problem of remaining) yield { type: 'problem-found', ...problem }
+  const fatal = remaining.filter(({ isFatal }) => isFatal)
+  if (fatal.length > 0 && !order.anyway) {
+    throw new UserError(
+      `nothing was written: who runs this model would get text that does not end (${fatal.map(({ name }) => name).join(', ')}, above). Mend it and train again, or write it all the same with --anyway.`,
+    )
+  }
   for (const format of order.formats) {
     signal.throwIfAborted()
     const folder = join(order.folder, format)
     await writeFolderAtomic(folder, (partial) => writeFormat(order, format, partial))
-    const ofFormat = format === 'peft' ? await checkAdapter(folder) : []
+    const ofFormat = format === 'peft' ? await checkAdapters(order, folder) : []
     for (const problem of ofFormat) yield { type: 'problem-found', format, ...problem }
     yield { type: 'model-written', format, folder, bytes: await bytesOf(folder) }
     const examined = await examineFormat(order, format, folder, signal)
@@ -77,6 +96,10 @@ export async function* exportModel(order: ExportOrder, signal: AbortSignal): Asy
     const card = writeCard(order.card, await describeExport(order, format, [...remaining, ...ofFormat], examined))
     await writeFileAtomic(join(folder, 'README.md'), card)
   }
+}
+
+function checkAdapters({ adapters }: ExportOrder, folder: string): Promise<Problem[]> {
+  return checkAdapter(folder, 'quantisedBases' in adapters ? adapters.quantisedBases : 0)
 }
 
 async function bytesOf(folder: string): Promise<number> {

@@ -1,6 +1,6 @@
 // What is looked at before a model is written for others: what makes it run on, or be refused, elsewhere.
 import { openAdapter } from '../formats/adapter.ts'
-import { openCheckpoint } from '../model/checkpoint.ts'
+import { checkWeights } from '../model/checkpoint.ts'
 import { loadModelConfig } from '../model/config.ts'
 import { loadTokenizer, type Tokenizer } from '../tokenizer/tokenizer.ts'
 import { endTokensOf, readChatTemplate } from './model-folder.ts'
@@ -15,7 +15,10 @@ export interface Problem {
     | 'no-chat-template'
     | 'too-many-end-tokens'
     | 'refused-adapter'
+    | 'another-base'
   message: string
+  /** Whoever runs the model would get text that does not end: it is not written unless told to. */
+  isFatal?: boolean
 }
 
 /** What is known of how the model was trained. */
@@ -34,22 +37,12 @@ export const vllmRanks = [1, 8, 16, 32, 64, 128, 256, 320, 512]
  * @throws UserError where it cannot be opened: a missing tensor, a head beside tied embeddings that differs from them.
  */
 export async function checkModel(folder: string, facts: TrainingFacts): Promise<Problem[]> {
-  await openCheckpoint({ folder }, 1)
+  await checkWeights(folder)
   const config = await loadModelConfig(folder)
   const tokenizer = await loadTokenizer(folder)
   const template = await readChatTemplate(folder)
   const ends = endTokensOf(tokenizer, config)
-  const markers = template === undefined ? [] : markersOf(template, tokenizer)
-  const tokens = [...new Set([...ends, ...markers])]
-  const untrained = await findUntrainedRows(folder, config, tokens, tokenizer.vocabularySize)
-  const problems: Problem[] = []
-  for (const token of tokens) {
-    // Who only reads a marker needs its embedding; who must write the end, its row of the head.
-    const isEnd = ends.includes(token)
-    const row = untrained.find((one) => one.token === token && (!isEnd || one.table === 'head'))
-    if (row !== undefined) problems.push(describeUntrained(row, isEnd, tokenizer, facts))
-  }
-  problems.push(...checkEnd(tokenizer, facts))
+  const problems = [...(await checkTokens(folder, facts)), ...checkEnd(tokenizer, facts)]
   if (template === undefined) {
     problems.push({
       name: 'no-chat-template',
@@ -66,6 +59,26 @@ export async function checkModel(folder: string, facts: TrainingFacts): Promise<
   return problems
 }
 
+/** Looks at the rows of every token that ends an answer or that the chat template writes. */
+export async function checkTokens(
+  folder: string,
+  { trainsRows }: Pick<TrainingFacts, 'trainsRows'>,
+): Promise<Problem[]> {
+  const config = await loadModelConfig(folder)
+  const tokenizer = await loadTokenizer(folder)
+  const template = await readChatTemplate(folder)
+  const ends = endTokensOf(tokenizer, config)
+  const markers = template === undefined ? [] : markersOf(template, tokenizer)
+  const tokens = [...new Set([...ends, ...markers])]
+  const untrained = await findUntrainedRows(folder, config, tokens, tokenizer.vocabularySize)
+  return tokens.flatMap((token) => {
+    // Who only reads a marker needs its embedding; who must write the end, its row of the head.
+    const isEnd = ends.includes(token)
+    const row = untrained.find((one) => one.token === token && (!isEnd || one.table === 'head'))
+    return row === undefined ? [] : describeUntrained(row, isEnd, tokenizer, trainsRows)
+  })
+}
+
 /** Special tokens that a chat template writes. */
 function markersOf(template: string, tokenizer: Tokenizer): number[] {
   const markers: number[] = []
@@ -80,11 +93,11 @@ function describeUntrained(
   { token, table, alike }: UntrainedRow,
   isEnd: boolean,
   tokenizer: Tokenizer,
-  facts: TrainingFacts,
+  trainsRows: boolean,
 ): Problem {
   const name = `${tokenizer.spelling(token)} (${token})`
   const rows = `its row of the ${table} cannot be told from ${alike} others that no text trained`
-  const why = facts.trainsRows ? '' : ', and adapters on linear layers do not train it'
+  const why = trainsRows ? '' : ', and adapters on linear layers do not train it'
   if (!isEnd) {
     return {
       name: 'untrained-marker',
@@ -93,6 +106,8 @@ function describeUntrained(
   }
   return {
     name: 'untrained-end-token',
+    // The others stand beside the one that answers end with in training.
+    isFatal: token === tokenizer.endToken,
     message: `${name} ends an answer, but ${rows}${why}: the model will write a stray word in its place and run on. End with a token that was trained, or train the rows and ship whole weights.`,
   }
 }
@@ -105,6 +120,7 @@ function checkEnd(tokenizer: Tokenizer, { endTargets }: TrainingFacts): Problem[
   return [
     {
       name: 'end-not-learnt',
+      isFatal: true,
       message: isPad
         ? `${spelling} is padding and end in one, and no training row has it to predict: it was masked out of the loss with the padding, and the model never learnt to stop.`
         : `no training row has ${spelling} to predict: the model never learnt to stop there.`,
@@ -112,14 +128,26 @@ function checkEnd(tokenizer: Tokenizer, { endTargets }: TrainingFacts): Problem[
   ]
 }
 
-/** What vLLM would refuse of an adapter folder. What openAdapter refuses (modules_to_save among it) is a UserError. */
-export async function checkAdapter(folder: string): Promise<Problem[]> {
+/**
+ * What vLLM would refuse of an adapter folder, and what it does not say of the base. What openAdapter refuses
+ * (modules_to_save among it) is a UserError.
+ * @param quantisedBases how many of the adapters that it joins were trained against NF4.
+ */
+export async function checkAdapter(folder: string, quantisedBases = 0): Promise<Problem[]> {
   const { config } = await openAdapter(folder)
-  if (vllmRanks.includes(config.rank)) return []
-  return [
-    {
+  const problems: Problem[] = []
+  if (!vllmRanks.includes(config.rank)) {
+    problems.push({
       name: 'refused-adapter',
       message: `the adapter's rank is ${config.rank}; vLLM takes ${vllmRanks.join(', ')}. Ship whole weights (--format safetensors).`,
-    },
-  ]
+    })
+  }
+  if (quantisedBases > 0) {
+    const more = quantisedBases > 1 ? ', and later ones on what was merged and quantised again, which no base has' : ''
+    problems.push({
+      name: 'another-base',
+      message: `the adapter was trained on the base in NF4 with double quantisation${more}: on the base in 16 bits it makes another model. Ship whole weights (--format safetensors).`,
+    })
+  }
+  return problems
 }

@@ -4,7 +4,8 @@
 // Rows that training never touched share one fate: the same small vector, or the same push away from every text. So a row
 // is taken as untrained where at least a few others are nearly the same vector, or where it lies among the rows that belong
 // to no token at all (an embedding is often longer than its vocabulary).
-import { readTensor } from '../formats/safetensors.ts'
+import { UserError } from '../base/errors.ts'
+import { pieceValues, readPieces, type StoredTensor } from '../formats/safetensors.ts'
 import { findWeight, openWeights } from '../formats/weights.ts'
 import type { ModelConfig } from '../model/config.ts'
 import { embeddingName, headName } from '../model/weights.ts'
@@ -27,7 +28,7 @@ const fewestSpare = 8
 const spareMargin = 1.1
 
 /**
- * Looks at some tokens' rows. Reads both tables once, one at a time.
+ * Looks at some tokens' rows. Reads both tables twice, a piece at a time. A token without a row is a UserError.
  * @param vocabularySize ids from here on belong to no token.
  */
 export async function findUntrainedRows(
@@ -40,53 +41,80 @@ export async function findUntrainedRows(
   const names = config.tiedEmbeddings ? [headName(config)] : [embeddingName, headName(config)]
   const found: UntrainedRow[] = []
   for (const name of names) {
-    const rows = await readTensor(findWeight(weights, name, [config.vocabularySize, config.width]))
+    const tensor = findWeight(weights, name, [config.vocabularySize, config.width])
+    const looks = await lookAt(tensor, new Set(tokens), vocabularySize)
     const table = name === headName(config) ? 'head' : 'embedding'
-    const lengths = lengthsOf(rows, config.width)
-    const isSpare = spareTest(rows, config.width, vocabularySize)
     for (const token of tokens) {
-      const alike = countAlike(rows, lengths, config.width, token)
-      const spare = isSpare?.(token) === true ? config.vocabularySize - vocabularySize : 0
+      const { alike, isSpare } = looks.get(token) ?? refuseToken(folder, token, config)
+      const spare = isSpare ? config.vocabularySize - vocabularySize : 0
       if (alike >= fewestAlike || spare > 0) found.push({ token, table, alike: Math.max(alike, spare) })
     }
   }
   return found
 }
 
-function lengthsOf(rows: Float32Array, width: number): Float64Array {
-  const lengths = new Float64Array(rows.length / width)
-  for (let row = 0; row < lengths.length; row++) lengths[row] = Math.sqrt(product(rows, width, row, row))
-  return lengths
+function refuseToken(folder: string, token: number, { vocabularySize }: ModelConfig): never {
+  throw new UserError(
+    `${folder}: token ${token} ends an answer or stands in the chat template, but the model has only ${vocabularySize} tokens. Is the tokenizer another model's?`,
+  )
 }
 
-function product(rows: Float32Array, width: number, one: number, other: number): number {
+/** What is known of a token's row: how many are like it, and whether it lies among the rows without a token. */
+interface Look {
+  alike: number
+  isSpare: boolean
+}
+
+async function lookAt(
+  table: StoredTensor,
+  tokens: ReadonlySet<number>,
+  firstSpare: number,
+): Promise<Map<number, Look>> {
+  const [height, width] = table.shape as [number, number]
+  const own = new Map<number, { row: Float32Array; length: number; alike: number }>()
+  const middle = new Float64Array(width)
+  for await (const { id, row } of readRows(table)) {
+    if (tokens.has(id)) own.set(id, { row: row.slice(), length: lengthOf(row), alike: 0 })
+    if (id >= firstSpare) for (let i = 0; i < width; i++) middle[i]! += row[i]! / (height - firstSpare)
+  }
+  let farthest = 0
+  for await (const { id, row } of readRows(table)) {
+    const length = lengthOf(row)
+    for (const [token, look] of own) if (id !== token && isAlike(row, length, look)) look.alike++
+    if (id >= firstSpare) farthest = Math.max(farthest, distance(row, middle))
+  }
+  const isSpare = (row: Float32Array) =>
+    height - firstSpare >= fewestSpare && distance(row, middle) <= spareMargin * farthest
+  return new Map([...own].map(([token, { row, alike }]) => [token, { alike, isSpare: isSpare(row) }]))
+}
+
+/** The rows of a table one after the other, each good until the next. */
+async function* readRows(table: StoredTensor): AsyncGenerator<{ id: number; row: Float32Array }> {
+  const width = table.shape[1]!
+  let id = 0
+  for await (const values of readPieces(table, width * Math.ceil(pieceValues / width))) {
+    for (let at = 0; at < values.length; at += width) yield { id: id++, row: values.subarray(at, at + width) }
+  }
+}
+
+function isAlike(row: Float32Array, length: number, own: { row: Float32Array; length: number }): boolean {
+  if (Math.abs(length - own.length) > alikeLength * Math.max(own.length, length)) return false
+  // Two rows of zeros are alike.
+  return own.length === 0 || product(row, own.row) >= alikeCosine * own.length * length
+}
+
+function lengthOf(row: Float32Array): number {
+  return Math.sqrt(product(row, row))
+}
+
+function product(one: Float32Array, other: Float32Array): number {
   let sum = 0
-  for (let i = 0; i < width; i++) sum += rows[one * width + i]! * rows[other * width + i]!
+  for (let i = 0; i < one.length; i++) sum += one[i]! * other[i]!
   return sum
 }
 
-function countAlike(rows: Float32Array, lengths: Float64Array, width: number, token: number): number {
-  const own = lengths[token]!
-  let alike = 0
-  for (let row = 0; row < lengths.length; row++) {
-    const length = lengths[row]!
-    if (row === token || Math.abs(length - own) > alikeLength * Math.max(own, length)) continue
-    // Two rows of zeros are alike.
-    if (own === 0 || product(rows, width, row, token) >= alikeCosine * own * length) alike++
-  }
-  return alike
-}
-
-/** Whether a row lies no farther from the middle of the rows without a token than these themselves; undefined where they are few. */
-function spareTest(rows: Float32Array, width: number, first: number): ((token: number) => boolean) | undefined {
-  const count = rows.length / width - first
-  if (count < fewestSpare) return undefined
-  const middle = new Float64Array(width)
-  for (let row = first; row < first + count; row++) {
-    for (let i = 0; i < width; i++) middle[i]! += rows[row * width + i]! / count
-  }
-  const distance = (row: number) => Math.hypot(...middle.map((value, i) => rows[row * width + i]! - value))
-  let farthest = 0
-  for (let row = first; row < first + count; row++) farthest = Math.max(farthest, distance(row))
-  return (token) => distance(token) <= spareMargin * farthest
+function distance(row: Float32Array, middle: Float64Array): number {
+  let sum = 0
+  for (let i = 0; i < row.length; i++) sum += (row[i]! - middle[i]!) ** 2
+  return Math.sqrt(sum)
 }

@@ -58,15 +58,7 @@ export async function openCheckpoint(
   positions: number,
   { unpacked = false } = {},
 ): Promise<Checkpoint> {
-  const config = await loadModelConfig(reference.folder)
-  const weights = await openWeights(reference.folder)
-  const quantisation = nameQuantisation(weights.tensors.keys())
-  if (quantisation !== undefined) {
-    throw new UserError(`${reference.folder}: the weights are quantised (${quantisation}). Take the unquantised model.`)
-  }
-  const shapes = weightShapes(config)
-  for (const [name, shape] of shapes) findWeight(weights, name, shape)
-  if (config.tiedEmbeddings) await checkTied(reference.folder, weights, config)
+  const { config, weights, shapes } = await checkWeights(reference.folder)
   const base = reference.base ?? 'float32'
   const used = base === 'nf4' ? await quantise(weights, config, unpacked) : await widen(weights, [...shapes.keys()])
   const { stored } = used
@@ -105,6 +97,25 @@ export async function openCheckpoint(
       return base === 'nf4' && nf4Shapes(config).has(name) ? roundToNf4(values) : values
     },
   }
+}
+
+/**
+ * Opens a model folder's weights as far as their headers: every tensor that config.json asks for must be there in its shape,
+ * unquantised, and the head that of tied embeddings; otherwise a UserError.
+ */
+export async function checkWeights(
+  folder: string,
+): Promise<{ config: ModelConfig; weights: Weights; shapes: Map<string, number[]> }> {
+  const config = await loadModelConfig(folder)
+  const weights = await openWeights(folder)
+  const quantisation = nameQuantisation(weights.tensors.keys())
+  if (quantisation !== undefined) {
+    throw new UserError(`${folder}: the weights are quantised (${quantisation}). Take the unquantised model.`)
+  }
+  const shapes = weightShapes(config)
+  for (const [name, shape] of shapes) findWeight(weights, name, shape)
+  if (config.tiedEmbeddings) await checkTied(folder, weights, config)
+  return { config, weights, shapes }
 }
 
 /** What a session uses of a model: tensors in files, converted ones in memory; and the model's own tensors. */

@@ -26,6 +26,8 @@ export interface ExportOptions {
   template: 'own' | 'plain'
   /** How many of the test questions are asked again, each way. */
   questions: number
+  /** Writes it in spite of fatal problems. */
+  anyway?: boolean
   /** The embedded sampler when left out. */
   openSampler?: OpenSampler
 }
@@ -61,6 +63,7 @@ export async function* exportRun(
       questions: gatherQuestions(input, variant, options.questions),
       examine: { form, answerCue: input.answerCue ?? defaultTemplate(form).answerCue },
       card: describeCard(report, input, variant, 'missing' in model.adapters ? undefined : model.adapters.baseName),
+      anyway: options.anyway ?? false,
       folder: resolve(options.folder ?? join(runFolder, 'export', variant)),
       openSampler: options.openSampler ?? openEmbeddedSampler,
       threads: availableParallelism(),

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { UserError } from '../base/errors.ts'
 import { readJsonLines } from '../base/files.ts'
 import type { PairRow, TokenRow } from '../data/records.ts'
+import type { JoinableAdapters } from '../export/export-model.ts'
 import type { TrainingFacts } from '../export/release-checks.ts'
 import { openAdapter } from '../formats/adapter.ts'
 import { type Manifest, readManifest } from '../runs/manifest.ts'
@@ -16,7 +17,7 @@ export interface TrainedModel {
   /** Stages that trained it, the first one first. */
   stages: string[]
   /** Where the last stages trained adapters: their folders, and the base below them. */
-  adapters: { folders: string[]; baseFolder: string; baseName: string } | { missing: string }
+  adapters: JoinableAdapters | { missing: string }
   facts: TrainingFacts
 }
 
@@ -42,7 +43,7 @@ export async function findTrainedModel(runFolder: string, variant: string): Prom
   }
   // What was trained whole is the base of the adapters that follow.
   const whole = chain.findLastIndex((one) => one.key.endsWith(`/${resultPath}`))
-  const later = chain.slice(whole + 1).map((one) => stageOf(one.key))
+  const later = chain.slice(whole + 1)
   const folder = join(runFolder, start)
   return {
     folder,
@@ -83,14 +84,25 @@ function isTraining(key: string): boolean {
   return key.endsWith(`/${mergedPath}`) || key.endsWith(`/${resultPath}`)
 }
 
-async function findAdapters(runFolder: string, stages: readonly string[], baseKey: string | undefined) {
-  const folders = stages.map((stage) => join(runFolder, stage, resultPath))
+async function findAdapters(
+  runFolder: string,
+  chain: readonly { key: string; manifest: Manifest }[],
+  baseKey: string | undefined,
+): Promise<JoinableAdapters> {
+  const folders = chain.map(({ key }) => join(runFolder, stageOf(key), resultPath))
+  const quantisedBases = chain.filter(({ manifest }) => holdsNf4(manifest)).length
   // A folder that the recipe names is written down in the adapter itself.
   const { baseModel } = (await openAdapter(folders[0]!)).config
   const baseFolder = baseKey === undefined ? baseModel : join(runFolder, baseKey)
   const download = baseKey === undefined ? null : await readManifest(join(runFolder, stageOf(baseKey)))
   const [name] = (download?.sources[0]?.name ?? baseFolder).split('@')
-  return { folders, baseFolder, baseName: name! }
+  return { folders, baseFolder, baseName: name!, quantisedBases }
+}
+
+/** Whether a training stage's settings held the base in NF4. */
+function holdsNf4({ settings }: Manifest): boolean {
+  const { pretrain, foundation, prefer } = settings as Record<string, { base?: string; pretrain?: { base?: string } }>
+  return (pretrain ?? foundation?.pretrain ?? prefer)?.base === 'nf4'
 }
 
 /** How often a token was to be predicted in the rows that the stages trained on. */

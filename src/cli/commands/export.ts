@@ -29,6 +29,7 @@ const args = {
     default: '20',
     description: 'How many test questions are asked again, each way, of what was written',
   },
+  anyway: { type: 'boolean', description: 'Write a model that will not stop where it should, too' },
   ...jsonOption,
 } as const
 
@@ -41,7 +42,7 @@ export const exportCommand = defineCommand({
     { line: 'meikai export runs/my-run --format peft,gguf-q8_0', purpose: 'the adapter, and 8 bits for llama.cpp' },
     { line: 'meikai export runs/my-run --template plain', purpose: 'with a chat template that needs no markers' },
   ],
-  async run({ args: { run, variant, format, to, template, questions, json } }) {
+  async run({ args: { run, variant, format, to, template, questions, anyway, json } }) {
     const { exportFormats } = await import('../../export/export-model.ts')
     const { exportRun } = await import('../../pipeline/export-run.ts')
     const { describeExamined } = await import('../../export/stranger.ts')
@@ -57,7 +58,7 @@ export const exportCommand = defineCommand({
     if (!/^\d+$/.test(questions)) {
       throw new UserError(`--questions ${questions}: must be a whole number from 0.`, { status: 2 })
     }
-    const options = { variant, formats, folder: to, template, questions: Number(questions) } as const
+    const options = { variant, formats, folder: to, template, questions: Number(questions), anyway } as const
     const interrupt = listenForInterrupt(
       () => console.error('stopping; what is half written is removed (Ctrl-C again ends at once)'),
       () => {},

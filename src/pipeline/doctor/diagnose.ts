@@ -4,6 +4,7 @@ import { availableParallelism, freemem, tmpdir, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { formatBytes, formatCount, formatDuration } from '../../base/format.ts'
 import { countPasses } from '../../data/corpus.ts'
+import { checkTokens } from '../../export/release-checks.ts'
 import { writeWorld } from '../../miniature/write-world.ts'
 import { openCheckpoint } from '../../model/checkpoint.ts'
 import { loadModelConfig, type ModelConfig } from '../../model/config.ts'
@@ -165,6 +166,10 @@ async function* inspectModel(
     const opened = yield* attempt('model', at, locate, () => openCheckpoint({ folder }, 1))
     if (opened === undefined) return undefined
     yield { severity: 'good', subject: 'model', message: shape }
+    const trainsRows = recipe.pretrain.method === 'full'
+    for (const { message } of (yield* attempt('model', at, locate, () => checkTokens(folder, { trainsRows }))) ?? []) {
+      yield { severity: 'warning', subject: 'model', message: `${locate(at)}: ${message}` }
+    }
     if (opened.copyBytes > 0) {
       const message = `${formatBytes(opened.copyBytes)} for a float32 copy of the model's 16-bit weights, in ${opened.folder}`
       yield { severity: 'good', subject: 'disk', message }
