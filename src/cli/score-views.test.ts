@@ -63,6 +63,7 @@ test('tables fit 100 columns and name what is missing', async () => {
   expect(printed).toContain('other: 10 items have no answer and count as wrong: q50, q51, q52, q53, q54, ...')
   expect(printed).toMatch(/^a-system-with-qui… +other +\+58\.3 .* first higher$/m)
   expect(printed).toMatch(/^other +2030 .*fail$/m)
+  expect(printed).toContain('Assumed: no conditional compulsory items are listed, so none leaves the total.')
 })
 
 test('the same as JSON: years by systems, classes that sum to the items, comparisons', async () => {

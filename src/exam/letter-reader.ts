@@ -1,17 +1,10 @@
 // Reads answers given as option letters. Three kinds of statement count, the stronger before the weaker and the last of
 // its kind: an explicit answer (「答え：c」), a conclusion (「…なのでD」), and judgements option by option (「c 正しい」).
 import { type AskedFor, askedFor } from './asked-for.ts'
+import { judgements, type Statement } from './judgements.ts'
 import { type LetterList, letterListAt, type OptionTexts, optionTexts } from './letter-list.ts'
 import { findMarkers, skipLink } from './marker.ts'
-import { letterOf } from './prompts.ts'
 import type { Finding, ReadingTask } from './reading.ts'
-
-interface Statement {
-  letters: string[]
-  start: number
-  end: number
-  reason: string
-}
 
 /** Finds the letters that an output gives as its answer. */
 export function readLetters(task: ReadingTask): Finding {
@@ -84,7 +77,7 @@ const CHOSEN =
 
 /** After letters: what denies them. */
 const DENIED =
-  /^[」』)"'*`\]]{0,3}[ \t]?(?:(?:が|は|も)?[ \t]?(?:正解|正しい?|答え|適切)?(?:では|じゃ|で|く)な[いく]|(?:は|が|も)?[: \t]{0,2}(?:誤り|誤って|間違|不正解|不適切|違[うい]|除外|否定)|\s?is (?:not|in?correct|wrong|false)\b|\s?isn't\b)/
+  /^[」』)"'*`\]]{0,3}[ \t]?(?:(?:が|は|も)?[ \t]?(?:正解|正しい?|答え|適切)?(?:では|じゃ|で|く)な[いく]|(?:は|が|も)?[: \t]{0,2}(?:誤り|誤って|間違|不正解|不適切|違[うい]|除外|否定)|(?:と|に)は?(?:なら[なず]|[い言]えな|考え(?:にく|づら|られな|な))|\s?is (?:not|in?correct|wrong|false)\b|\s?isn't\b)/
 
 /** After letters: what ends a statement, or goes on in a way that leaves it one. */
 const ENDED =
@@ -189,48 +182,4 @@ function namedOptions(text: string, options: OptionTexts): LetterList[] {
 
 function letterless(text: string, { start }: LetterList): boolean {
   return !/[A-Za-z]/.test(text.charAt(start))
-}
-
-const JUDGED =
-  /(?<![A-Za-z0-9ァ-ヶー一-龯])([A-Ja-j](?:\s?[、,・~〜と-]\s?[A-Ja-j]){0,5})\s?[:.)]?\s{0,2}(?:は|が)?(正しくない|適切(?:では|で)ない|正しい|正解|適切|合致|妥当|○|〇|誤り|誤って|間違い|不適切|×)/g
-
-/**
- * The options judged right one by one (judged wrong, where the question asks for what is wrong), when they are as many as
- * were asked for and none is judged both ways. Where it asks for what is not so, either way of speaking is met: the
- * statement is wrong, or choosing it is right; then the one that fits alone counts.
- */
-function judgements(text: string, options: OptionTexts, asked: AskedFor): Statement | undefined {
-  const right = new Map<string, number>()
-  const wrong = new Map<string, number>()
-  for (const match of text.matchAll(JUDGED)) {
-    const verdict = /^(?:正しい|正解|適切$|合致|妥当|○|〇)/.test(match[2]!) ? right : wrong
-    for (const letter of lettersIn(match[1]!)) verdict.set(letter, match.index)
-  }
-  const asRight = judgedAlone(right, wrong, options, 'judged right, option by option')
-  const asWrong = judgedAlone(wrong, right, options, 'judged wrong, option by option')
-  if (asked === 'right') return asRight
-  if (asked === 'wrong') return asWrong
-  return asRight === undefined ? asWrong : asWrong === undefined ? asRight : undefined
-}
-
-/** The letters of one verdict that have not got the other too, when they are as many as were asked for. */
-function judgedAlone(
-  verdict: Map<string, number>,
-  other: Map<string, number>,
-  options: OptionTexts,
-  reason: string,
-): Statement | undefined {
-  const last = letterOf(options.count - 1)
-  const letters = [...verdict.keys()].filter((letter) => letter <= last && !other.has(letter)).sort()
-  if (!options.asked.has(letters.length)) return undefined
-  const start = Math.min(...letters.map((letter) => verdict.get(letter)!))
-  return { letters, start, end: start + 1, reason }
-}
-
-/** 「b~d」 is b, c and d; 「b、d」 is b and d. */
-function lettersIn(list: string): string[] {
-  const letters = [...list.toLowerCase().matchAll(/[a-j]/g)].map(([letter]) => letter)
-  if (letters.length !== 2 || !/[~〜-]/.test(list)) return letters
-  const [first, last] = letters.map((letter) => letter.charCodeAt(0)) as [number, number]
-  return Array.from({ length: Math.max(0, last - first + 1) }, (_, i) => String.fromCharCode(first + i))
 }

@@ -37,6 +37,8 @@ export function judgePass(judged: readonly Judged[], year: ExamDescription['year
     assumptions.push(
       `conditional items (${conditional.map(({ item }) => item.id).join(', ')}) count where they are right and leave the total where they are wrong`,
     )
+  } else if (pass.compulsoryShare !== undefined) {
+    assumptions.push('no conditional compulsory items are listed, so none leaves the total')
   }
   const ofPart = (part: ExamPart) => {
     const counted = judged.filter(({ item, correct }) => item.part === part && (correct || !item.conditional))

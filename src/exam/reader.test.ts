@@ -142,6 +142,8 @@ const explained: Row[] = [
   [one, 'explain', '正解はcではなくdである。', 'd'],
   [one, 'explain', '答えは c ではない。', null, 'none'],
   [one, 'explain', 'c は正解ではない。d は正解ではない。', null, 'none'],
+  [one, 'explain', '肺野は清であるため肺炎とならない点に注意。', null, 'none'],
+  [one, 'explain', '発熱がないため肺炎とは考えにくい。', null, 'none'],
   [one, 'explain', '不正解はaである。', null, 'none'],
   [one, 'explain', '答えはa。いや、見直すと答えはb。', 'b'],
   [one, 'explain', '答え：c\n理由：aとbは誤り、dとeも誤りである。', 'c'],

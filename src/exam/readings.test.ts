@@ -3,11 +3,14 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { openExam } from './exam.ts'
+import { isCorrect } from './grades.ts'
+import { readAnswer } from './reader.ts'
 import { type ReadingName, readingNames } from './reading-names.ts'
 import { readBy } from './readings.ts'
 import { loadRecordedSystems, type RecordedAnswer } from './recorded.ts'
 import type { ExamItem } from './records.ts'
 import { changedItems, scoreSystem } from './score.ts'
+import { firstSegment } from './segment.ts'
 
 const one: ExamItem = { id: 'q', question: 'どれか。', options: ['い', 'ろ', 'は', 'に'], gold: [['c']], points: 1 }
 const two: ExamItem = { ...one, gold: [['c', 'a']] }
@@ -84,6 +87,9 @@ describe('an answer line kept apart from the text', () => {
     ['a', 'c 正しい。\nさいころuser\n問題：次は', 'c', 'run-on', 'the first segment, where the text goes on'],
     ['c', '黄疸。\n問題：次は', 'c', 'run-on', 'the line, where the segment says nothing'],
     ['c', '黄疸。\nさいころuser\n問題：次は\nさいころassistant\nb 正しい', undefined, 'none', "a later turn's line"],
+    ['c', '黄疸。\n問題：次は\na 誤り。c 正しい。', undefined, 'none', "a later question's line, by its explanation"],
+    ['c', '黄疸。\n問題：次は\nb 正しい。', 'c', 'run-on', 'the line, where the later question is explained otherwise'],
+    ['e', 'c 正しい。', undefined, 'none', 'letters that are no options are a wrong answer, not a missing one'],
   ])('%j and %j: %s, %s: %s', (kept, text, letters, kind, _why) => {
     const read = readBy('normalised', answer(text, kept), one)
     expect([read.answer?.join(''), read.class]).toEqual([letters, kind])
@@ -154,13 +160,38 @@ describe.skipIf(missing.length > 0)(`recorded systems${reason}`, () => {
     const gained = changes.filter(({ to }) => to.correct)
     const points = (list: typeof changes) => list.reduce((sum, change) => sum + change.points, 0)
     expect(score.total.points).toBe(332 + points(gained) - points(changes.filter(({ to }) => !to.correct)))
-    expect([score.total.points, gained.length, changes.length - gained.length]).toEqual([401, 60, 7])
+    expect([score.total.points, gained.length, changes.length - gained.length]).toEqual([398, 58, 8])
     // Items that others have pointed out: a later turn's answer, the placeholder, numbers, a confidence beside the letter.
     const ids = changes.map(({ id }) => id)
     expect(ids).toEqual(
       expect.arrayContaining(['119A1', '119A25', '119A31', '119C28', '119C69', '119D12', '119D75', '119F46']),
     )
-    expect(score.classes).toMatchObject({ 'run-on': 165, placeholder: 3 })
+    expect(score.classes).toMatchObject({ 'run-on': 161, placeholder: 4 })
     expect((await open119('qwen2_5-72b', 'normalised')).total.points).toBe(398)
+  })
+
+  test('IgakuQA119: the count by one rule, 「c 正しい」 in the first segment or else the kept line, is 391', async () => {
+    const { scored } = await open119('pfn-medllm-qwen-72b', 'normalised')
+    const byOneRule = ({ item, answer }: (typeof scored)[number]) => {
+      const text = answer!.output.normalize('NFKC')
+      const { start, end, wentOn } = firstSegment(text)
+      const right = [...text.slice(start, end).matchAll(/(?<![a-z])([a-e])\s?[:.)]?\s*正しい/g)].map(
+        (match) => match[1]!,
+      )
+      const letters = [...new Set(right)]
+      if (wentOn && letters.length === item.gold[0]!.length) return isCorrect(item, letters)
+      const options = { form: 'letter', way: 'explain', finishReason: 'end', answerCue: 'answer:' } as const
+      return isCorrect(item, readAnswer(`answer: ${answer!.kept}`, item, options).answer)
+    }
+    const points = (list: typeof scored) => list.reduce((sum, { item }) => sum + item.points, 0)
+    expect(points(scored.filter(byOneRule))).toBe(391)
+    const ids = (list: typeof scored) => list.map(({ item }) => item.id).join(' ')
+    const gained = scored.filter((one) => one.reading.correct && !byOneRule(one))
+    const lost = scored.filter((one) => !one.reading.correct && byOneRule(one))
+    // Questions for what is wrong (A1, C1, C68, D57, F18), pairs (D12, D14), conclusions in words (A3, A70, D36), an option
+    // under its letter (B46), a segment that judges two options (B2).
+    expect(ids(gained)).toBe('119A1 119A3 119A70 119B2 119B46 119C1 119C68 119D12 119D14 119D36 119D57 119F18')
+    // Lines of later turns (A7, B25, C19, D32, F48), two letters for one (E18), a conclusion against the line (F47).
+    expect(ids(lost)).toBe('119A7 119B25 119C19 119D32 119E18 119F47 119F48')
   })
 })
