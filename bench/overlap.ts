@@ -15,7 +15,7 @@ import { loadExam } from '../src/exam/exam.ts'
 
 const megabytes = Number(process.argv[2] ?? 100)
 const shared = process.env.MEIKAI_SHARED ?? '../shared'
-const items = await loadExam({ path: join(shared, 'data/igakuqa'), format: 'igakuqa' })
+const items = await loadExam({ path: join(shared, 'data/igakuqa'), description: 'igakuqa' })
 const start = performance.now()
 const overlap = new ExamOverlap(items, 40)
 const readySeconds = (performance.now() - start) / 1000

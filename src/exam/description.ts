@@ -122,19 +122,23 @@ export async function listDescriptions(): Promise<string[]> {
  * Throws a UserError with file and line for what does not fit, and for a name that is not there.
  */
 export async function loadDescription(nameOrFile: string): Promise<LoadedDescription> {
-  const isFile = /\.ya?ml$/i.test(nameOrFile)
+  const file = descriptionFile(nameOrFile)
   const shipped = await listDescriptions()
-  if (!isFile && !shipped.includes(nameOrFile)) {
+  if (file !== nameOrFile && !shipped.includes(nameOrFile)) {
     const near = nearest(nameOrFile, shipped)
     const hint = near === undefined ? `There are ${shipped.join(', ')}.` : `Did you mean ${near}?`
     throw new UserError(`no exam ${nameOrFile}. ${hint} A description of your own is named by its .yaml file.`)
   }
-  const file = isFile ? nameOrFile : join(shippedFolder, `${nameOrFile}.yaml`)
   const { value, locate } = await readDocument(file, descriptionSchema)
   if (value.layout === 'table' && value.columns === undefined) {
     throw new UserError(`${file}: columns: is missing (a table needs them; see the shipped exam general).`)
   }
   return { description: value, file, locate }
+}
+
+/** The file of a description, whether or not it is there. */
+export function descriptionFile(nameOrFile: string): string {
+  return /\.ya?ml$/i.test(nameOrFile) ? nameOrFile : join(shippedFolder, `${nameOrFile}.yaml`)
 }
 
 /** The data's path as the description gives it, or undefined. */

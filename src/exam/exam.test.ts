@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { loadExam, selectItems } from './exam.ts'
+import { loadIgakuqa } from './igakuqa.ts'
 
 let folder: string
 beforeAll(async () => {
@@ -15,7 +16,7 @@ const good = { id: 'q1', question: 'どれか。', options: ['い', 'ろ', 'は'
 async function load(...lines: unknown[]) {
   const path = join(folder, 'items.jsonl')
   await writeFile(path, lines.map((line) => (typeof line === 'string' ? line : JSON.stringify(line))).join('\n'))
-  return loadExam({ path, format: 'items' })
+  return loadExam({ path })
 }
 
 describe('items of our own', () => {
@@ -48,8 +49,27 @@ describe('items of our own', () => {
   test('figures can be left out', async () => {
     const path = join(folder, 'figures.jsonl')
     await writeFile(path, `${JSON.stringify(good)}\n${JSON.stringify({ ...good, id: 'q2', hasFigure: true })}\n`)
-    expect(await loadExam({ path, format: 'items', textOnly: true })).toEqual([good])
+    expect(await loadExam({ path, textOnly: true })).toEqual([good])
   })
+})
+
+test('an exam with a description, by its file: its years, its columns, its corrections', async () => {
+  const rows = ['id,year,question,a,b,answer', 'x1,2030,どれか。,い,ろ,a', 'x2,2031,どれか。,は,に,b']
+  await writeFile(join(folder, 'mine.csv'), rows.join('\n'))
+  const description = join(folder, 'mine.yaml')
+  await writeFile(
+    description,
+    'name: mine\ntitle: Mine\nlayout: table\nlicence: mine\ncorrections: {x2: {points: 3}}\n' +
+      'columns: {id: [id], year: [year], question: [question], options: [[a, b]], gold: [answer]}\n',
+  )
+  const source = { path: join(folder, 'mine.csv'), description }
+  expect((await loadExam(source)).map(({ id, points }) => [id, points])).toEqual([
+    ['x1', 1],
+    ['x2', 3],
+  ])
+  expect((await loadExam({ ...source, years: [2031] })).map(({ id }) => id)).toEqual(['x2'])
+  await expect(loadExam({ ...source, years: [2032] })).rejects.toThrow('no year 2032. There are 2030, 2031.')
+  await expect(loadExam({ ...source, description: 'igakuqb' })).rejects.toThrow('Did you mean igakuqa?')
 })
 
 describe('a data set laid out as IgakuQA', () => {
@@ -92,7 +112,7 @@ describe('a data set laid out as IgakuQA', () => {
       ],
       [{ problem_id: '112B1', category: '眼科', kinki: [] }],
     )
-    const items = await loadExam({ path: root, format: 'igakuqa' })
+    const items = await loadIgakuqa(root)
     expect(items[0]).toMatchObject({ points: 0, kind: '眼科', hasFigure: true, section: 'B' })
     expect(items.map(({ gold }) => gold)).toEqual([
       [['a']],
@@ -106,21 +126,17 @@ describe('a data set laid out as IgakuQA', () => {
     ])
     const cluster = items.map((item) => item.cluster)
     expect(cluster.slice(2, 8)).toEqual([undefined, '112B4', '112B4', '112B6', '112B6', undefined])
-    expect(await loadExam({ path: root, format: 'igakuqa', textOnly: true })).toHaveLength(10)
+    expect(items.filter(({ hasFigure }) => !hasFigure)).toHaveLength(10)
   })
 
   test('names what is wrong, with file and line', async () => {
-    const load = async (...block: object[]) => loadExam({ path: await layOut(block), format: 'igakuqa' })
+    const load = async (...block: object[]) => loadIgakuqa(await layOut(block))
     await expect(load(question('112B1'), question('112B2', { answer: ['f'] }))).rejects.toThrow(
       '112-B.jsonl:2: item 112B2',
     )
     await expect(load(question('112B1'), question('112B1'))).rejects.toThrow('item 112B1 occurs twice')
     await expect(load(question('112B1', { choices: 'a' }))).rejects.toThrow('112-B.jsonl:1: choices')
-    const path = await layOut([question('112B1')])
-    await expect(loadExam({ path, format: 'igakuqa', years: [2018, 2030] })).rejects.toThrow(
-      'no year 2030. There are 2018.',
-    )
-    await expect(loadExam({ path: join(path, 'none'), format: 'igakuqa' })).rejects.toThrow('no such file')
+    await expect(loadIgakuqa(join(folder, 'none'))).rejects.toThrow('no such file')
   })
 })
 

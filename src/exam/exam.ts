@@ -8,24 +8,25 @@ import { loadItems } from './items.ts'
 import type { ExamItem } from './records.ts'
 
 export interface ExamSource {
-  /** items: a JSON Lines file of ExamItem. igakuqa: the data set's folder (the one that holds data/), or one of its files. */
+  /** The data's file or folder. */
   path: string
-  format: 'items' | 'igakuqa'
-  /** igakuqa only: which years; all when left out. */
-  years?: readonly number[]
+  /** A shipped description's name, or a description's file; a JSON Lines file of ExamItem when left out. */
+  description?: string | undefined
+  /** Which years; all when left out. */
+  years?: readonly (string | number)[] | undefined
   /** Leave out items with a figure. */
-  textOnly?: boolean
+  textOnly?: boolean | undefined
 }
 
 /**
- * Loads an exam in the order of its file.
+ * Loads an exam's items in the order of its file.
  * Throws a UserError with file and line for an item without gold, with a gold that is no option, with two options that
- * read the same, or with the id of an earlier one; and when nothing is left.
+ * read the same, or with the id of an earlier one; for years that are not there; and when nothing is left.
  */
-export async function loadExam(source: ExamSource): Promise<ExamItem[]> {
-  const items =
-    source.format === 'igakuqa' ? await loadIgakuqa(source.path, source.years) : await loadItems(source.path)
-  return keepItems(items, source.path, source)
+export async function loadExam({ path, description, years, textOnly }: ExamSource): Promise<ExamItem[]> {
+  const choice = { years: years?.map(String), textOnly }
+  if (description === undefined) return chooseItems(await loadItems(path), path, choice)
+  return (await openExam(description, { ...choice, data: path })).items
 }
 
 export interface Exam {
@@ -63,15 +64,14 @@ export async function openExam(nameOrFile: string, choice: ExamChoice = {}): Pro
     })
   }
   const all = describeItems(await loadLayout(path, loaded), loaded)
-  const years = [...new Set(all.flatMap(({ year }) => year ?? []))]
-  const missing = choice.years?.find((year) => !years.includes(year))
-  if (missing !== undefined)
-    throw new UserError(`${path}: no year ${missing}. There are ${years.join(', ') || 'none'}.`)
   checkTotals(all, loaded)
-  const inYears = choice.years === undefined ? all : all.filter(({ year }) => choice.years?.includes(year ?? ''))
-  const items = keepItems(inYears, path, choice)
+  const items = chooseItems(all, path, choice)
   const knownIds = new Set(all.map(({ id }) => id))
-  return { description, path, items, knownIds, wholeYears: choice.textOnly ? [] : [...(choice.years ?? years)] }
+  return { description, path, items, knownIds, wholeYears: choice.textOnly ? [] : [...(choice.years ?? yearsOf(all))] }
+}
+
+function yearsOf(items: readonly ExamItem[]): string[] {
+  return [...new Set(items.flatMap(({ year }) => year ?? []))]
 }
 
 async function loadLayout(path: string, { description }: LoadedDescription): Promise<ExamItem[]> {
@@ -87,7 +87,13 @@ async function loadLayout(path: string, { description }: LoadedDescription): Pro
   }
 }
 
-function keepItems(items: ExamItem[], path: string, { textOnly }: { textOnly?: boolean | undefined }): ExamItem[] {
+function chooseItems(all: ExamItem[], path: string, { years, textOnly }: Omit<ExamChoice, 'data'>): ExamItem[] {
+  const there = yearsOf(all)
+  const missing = years?.find((year) => !there.includes(year))
+  if (missing !== undefined) {
+    throw new UserError(`${path}: no year ${missing}. There are ${there.join(', ') || 'none'}.`)
+  }
+  const items = years === undefined ? all : all.filter(({ year }) => years.includes(year ?? ''))
   const kept = textOnly ? items.filter((item) => !item.hasFigure) : items
   if (kept.length === 0) {
     throw new UserError(`${path}: no exam items${items.length > 0 ? ' without a figure' : ''}.`)

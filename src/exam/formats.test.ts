@@ -20,7 +20,7 @@ async function example(heading: string): Promise<string> {
 }
 
 test('exam items', async () => {
-  const items = await loadExam({ path: await example('Exam items'), format: 'items' })
+  const items = await loadExam({ path: await example('Exam items') })
   expect(items.map(({ id }) => id)).toEqual(['q1', 'q2', 'q3'])
 })
 

@@ -65,10 +65,10 @@ describe.skipIf(missing)(`IgakuQA${missing ? ` (skipped: no ${path}; set MEIKAI_
       zero: ['116A34', '116B43', '116C36', '116D64'],
     },
   ])('$year', async ({ year, ...expected }) => {
-    const items = await loadExam({ path, format: 'igakuqa', years: [year] })
+    const items = await loadExam({ path, description: 'igakuqa', years: [year] })
     const ids = (chosen: (item: ExamItem) => boolean) => items.filter(chosen).map(({ id }) => id)
     expect(items).toHaveLength(400)
-    const text = await loadExam({ path, format: 'igakuqa', years: [year], textOnly: true })
+    const text = await loadExam({ path, description: 'igakuqa', years: [year], textOnly: true })
     expect({
       points: sum(items),
       compulsory: sum(items.filter(({ section }) => section === 'B' || section === 'E')),
@@ -82,7 +82,7 @@ describe.skipIf(missing)(`IgakuQA${missing ? ` (skipped: no ${path}; set MEIKAI_
   })
 
   test('golds, options and cases that are out of the ordinary', async () => {
-    const items = await loadExam({ path, format: 'igakuqa' })
+    const items = await loadExam({ path, description: 'igakuqa' })
     const item = (id: string) => items.find((other) => other.id === id)!
     expect(item('112B30').gold).toEqual([['a'], ['d']])
     expect(['113C66', '113F83', '115D75', '116F75'].map((id) => item(id).options.length)).toEqual([6, 8, 8, 6])
@@ -120,9 +120,9 @@ describe.skipIf(missing)(`IgakuQA${missing ? ` (skipped: no ${path}; set MEIKAI_
   })
 
   test('its worked examples have explanations and print as three-shot prompts', async () => {
-    const shots = await loadExam({ path: join(path, 'scripts/prompts/prompt.jsonl'), format: 'igakuqa' })
+    const shots = await loadExam({ path: join(path, 'scripts/prompts/prompt.jsonl'), description: 'igakuqa' })
     expect(shots.map(({ id }) => id)).toEqual(['100E5', '100A60', '100A1'])
-    const [item] = await loadExam({ path, format: 'igakuqa', years: [2022] })
+    const [item] = await loadExam({ path, description: 'igakuqa', years: [2022] })
     const prompt = printPrompt(item!, 'explain', { form: 'letter', template: defaultTemplate('letter'), shots })
     expect(prompt.match(/^問題：/gm)).toHaveLength(4)
     expect(prompt.match(/^答え：.*$/gm)).toEqual(['答え：e', '答え：a,b', '答え：c'])

@@ -30,11 +30,11 @@ type Metadata = z.output<typeof metadataSchema>
 
 const BLOCK_FILE = /^\d+-[A-F]\.jsonl$/
 
-/** Items of the years (all when undefined) in the order of year, block and number; or those of one file. */
-export async function loadIgakuqa(path: string, years?: readonly number[]): Promise<ExamItem[]> {
+/** Items in the order of year, block and number; or those of one file. */
+export async function loadIgakuqa(path: string): Promise<ExamItem[]> {
   const items: ExamItem[] = []
   const seen = new Set<string>()
-  for (const file of await blockFiles(path, years)) {
+  for (const file of await blockFiles(path)) {
     const year = /[\\/](\d{4})[\\/][^\\/]*$/.exec(file)?.[1]
     for (const item of await loadBlock(file, year)) {
       if (seen.has(item.id)) throw new UserError(`${file}: item ${item.id} occurs twice. Ids must differ.`)
@@ -45,18 +45,13 @@ export async function loadIgakuqa(path: string, years?: readonly number[]): Prom
   return items
 }
 
-async function blockFiles(path: string, years?: readonly number[]): Promise<string[]> {
+async function blockFiles(path: string): Promise<string[]> {
   try {
     if ((await stat(path)).isFile()) return [path]
     const folder = join(path, 'data')
-    const there = (await readdir(folder)).filter((name) => /^\d{4}$/.test(name)).sort()
-    const missing = years?.find((year) => !there.includes(String(year)))
-    if (missing !== undefined) {
-      throw new UserError(`${folder}: no year ${missing}. There are ${there.join(', ')}.`)
-    }
-    const wanted = years === undefined ? there : there.filter((year) => years.includes(Number(year)))
+    const years = (await readdir(folder)).filter((name) => /^\d{4}$/.test(name)).sort()
     const blocks = await Promise.all(
-      wanted.map(async (year) => {
+      years.map(async (year) => {
         const names = (await readdir(join(folder, year))).filter((name) => BLOCK_FILE.test(name)).sort()
         return names.map((name) => join(folder, year, name))
       }),

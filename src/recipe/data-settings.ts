@@ -86,12 +86,13 @@ export const corpusSettings = z.strictObject({
 })
 
 const examSource = z.strictObject({
-  path: path("File (items, JSON Lines) or folder (igakuqa: the data set's own layout).", 'exam/test.jsonl'),
-  format: setting(
-    z.enum(['items', 'igakuqa']).default('items'),
-    'items: one JSON object a line, as in docs/formats.md; igakuqa: the published data set.',
+  path: path("The exam's file or folder.", 'exam/test.jsonl'),
+  description: setting(
+    z.string().min(1).optional(),
+    "What the file or folder holds: an exam's name (meikai exam list), or a description of your own (YAML). Left out: one JSON object a line, as in docs/formats.md.",
+    { path: 'yaml' },
   ),
-  years: setting(z.array(z.int()).optional(), 'Which years, for igakuqa; all when left out.'),
+  years: setting(z.array(z.int()).optional(), 'Which years; all when left out.'),
   textOnly: setting(z.boolean().default(false), 'Leave out questions with a figure.'),
   items: setting(count().optional(), 'A seeded choice of this many; all when left out.'),
   expectedItems: setting(

@@ -44,7 +44,7 @@ export function visitSettings(
     : Object.entries(value).map(([key, item]) => [key, item, inner.shape?.[key]] as const)
   for (const [key, item, itemSchema] of entries) {
     if (itemSchema === undefined) continue
-    if (typeof item === 'string' && isPath(itemSchema)) {
+    if (typeof item === 'string' && isPath(itemSchema, item)) {
       onPath(item, [...at, key], (path) => {
         ;(value as Record<string | number, unknown>)[key] = path
       })
@@ -54,8 +54,9 @@ export function visitSettings(
   }
 }
 
-function isPath(schema: z.ZodType): boolean {
-  return metaOf(schema).path === true || metaOf(unwrap(schema) as z.ZodType).path === true
+function isPath(schema: z.ZodType, text: string): boolean {
+  const kind = metaOf(schema).path ?? metaOf(unwrap(schema) as z.ZodType).path
+  return kind === true || (kind === 'yaml' && /\.ya?ml$/i.test(text))
 }
 
 function resolvePath(path: string, at: KeyPath, context: PathContext): string {

@@ -47,6 +47,14 @@ it.each([
   expect(recipe.written).toMatchObject({ corpus: { texts: [{ path }] } })
 })
 
+it.each([
+  ['igakuqa', 'igakuqa'],
+  ['exams/mine.yaml', 'FOLDER/exams/mine.yaml'],
+])("takes an exam's description %s as %s", async (written, expected) => {
+  const recipe = await load(smallest, [`exam.test.description=${written}`])
+  expect(recipe.exam.test.description).toBe(expected.replace('FOLDER', folder))
+})
+
 it('leaves text that is no path alone', async () => {
   expect((await load(smallest, ['model.licence=${NOTHING}'])).model.licence).toBe('${NOTHING}')
 })

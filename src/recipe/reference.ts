@@ -2,7 +2,7 @@
 import type { z } from 'zod'
 import { unwrap } from '../base/document.ts'
 import { recipeSchema } from './recipe.ts'
-import { metaOf } from './setting.ts'
+import { metaOf, type SettingMeta } from './setting.ts'
 
 interface Described {
   /** Dotted, lists as 'key[]'. */
@@ -110,7 +110,7 @@ function describe(key: string, schema: z.ZodType, depth: number): Described {
     key,
     depth,
     help: meta.description ?? '',
-    type: typeName(inner, meta.path === true),
+    type: typeName(inner, meta.path),
     unit: meta.unit,
     required: !optional.success,
     default: optional.success ? optional.data : undefined,
@@ -119,11 +119,11 @@ function describe(key: string, schema: z.ZodType, depth: number): Described {
   }
 }
 
-function typeName(schema: z.ZodType, isPath: boolean): string {
+function typeName(schema: z.ZodType, path?: SettingMeta['path']): string {
   const { def } = schema as unknown as { def: { type: string; entries?: Record<string, string>; format?: string } }
-  if (isPath) return 'path'
+  if (path !== undefined) return path === 'yaml' ? 'name or path' : 'path'
   if (def.type === 'enum') return Object.keys(def.entries ?? {}).join(' \\| ')
-  if (def.type === 'array') return `list of ${typeName(unwrap(elementOf(schema)) as z.ZodType, false)}`
+  if (def.type === 'array') return `list of ${typeName(unwrap(elementOf(schema)) as z.ZodType)}`
   const bounds = schema as unknown as { isInt?: boolean; minValue?: number | null; maxValue?: number | null }
   if (def.type !== 'number') return { string: 'text', boolean: 'true or false' }[def.type] ?? def.type
   const name = bounds.isInt === true ? 'whole number' : 'number'

@@ -5,8 +5,11 @@ import { z } from 'zod'
 export interface SettingMeta {
   description: string
   unit?: string
-  /** A file, folder or glob: relative to the recipe's folder, `${NAME}` and `${NAME:-default}` from the environment. */
-  path?: true
+  /**
+   * A file, folder or glob: relative to the recipe's folder, `${NAME}` and `${NAME:-default}` from the environment.
+   * 'yaml': what ends in .yaml is one, anything else a name.
+   */
+  path?: true | 'yaml'
   /** What an example recipe writes where there is no default. */
   example?: unknown
 }

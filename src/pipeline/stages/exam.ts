@@ -1,6 +1,7 @@
 // The exam stages: questions of one purpose, loaded, checked and chosen.
 import { join } from 'node:path'
 import { loadJsonLines, writeJsonLines } from '../../base/files.ts'
+import { descriptionFile } from '../../exam/description.ts'
 import { loadExam, selectItems } from '../../exam/exam.ts'
 import type { ExamItem } from '../../exam/records.ts'
 import type { Recipe } from '../../recipe/recipe.ts'
@@ -19,16 +20,19 @@ const titles: Record<ExamPart, string> = {
 const itemsName = 'items.jsonl'
 
 export function examStage(recipe: Recipe, part: ExamPart): Stage {
-  const source = recipe.exam[part] ?? { path: '', format: 'items' as const, textOnly: false }
-  const { path, licence, ...settings } = source
+  const source = recipe.exam[part] ?? { path: '', textOnly: false }
+  const { path, description, licence, ...settings } = source
   return {
     id: `exam-${part}`,
     kind: 'exam',
     title: titles[part],
-    ...readsFiles({ [`exam.${part}.path`]: path }),
+    ...readsFiles({
+      [`exam.${part}.path`]: path,
+      [`exam.${part}.description`]: description === undefined ? undefined : descriptionFile(description),
+    }),
     settings: { [part]: settings, ...(settings.items !== undefined && { seed: recipe.seed }) },
     async run({ folder, runFolder }) {
-      const all = await loadExam({ ...settings, path: locatePath(path, runFolder) })
+      const all = await loadExam({ ...settings, description, path: locatePath(path, runFolder) })
       const items = selectItems(all, settings.items, recipe.seed)
       await writeJsonLines(join(folder, itemsName), items)
       const chosen = items.length < all.length ? ` of ${all.length}` : ''
