@@ -1,4 +1,4 @@
-// Training beside TRL and PyTorch, in turn: `train [cpt qlora rpo rpo-group miniature] [--steps N --runs N --sides a,b]`.
+// Training beside TRL and PyTorch, in turn: `train [cpt qlora rpo rpo-group miniature] [--steps N --layers N --runs N --sides a,b --record no]`.
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -22,7 +22,8 @@ const { chosen, settings } = readArguments(rows, {
   steps: '10', // measured
   warm: '2', // before them
   pairs: '16',
-  layers: String(fullLayers), // fewer: a quick trial, which is not recorded
+  layers: String(fullLayers), // fewer where a side would take too long; the table says so
+  record: 'yes', // no: a trial, which docs/benchmarks.md is not told of
 })
 const folder = await mkdtemp(join(tmpdir(), 'meikai-bench-'))
 try {
@@ -46,7 +47,8 @@ try {
     chosen.map((key) => makers[key] ?? internal(`no row ${key}`)),
     settings,
     {
-      recorded: layers === fullLayers,
+      recorded: settings.record === 'yes',
+      condition: layers === fullLayers ? '' : `, ${layers} of the model's ${fullLayers} layers`,
       // What share of the machine's product rate the steps reach, measured by the side.
       after: async ({ key }, results) => {
         const ours = results[0]

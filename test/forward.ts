@@ -1,8 +1,8 @@
 // A model's whole forward pass over one sequence: what the sampler's cached steps are compared with.
-import { packedWeightBytes } from '../src/engine/embedded/learner.ts'
+import { isLarge } from '../src/engine/embedded/learner.ts'
 import type { ModelReference } from '../src/engine/engine.ts'
 import { input, matmul, tokenLogProbability } from '../src/graph/build.ts'
-import { openCheckpoint, weightBytes } from '../src/model/checkpoint.ts'
+import { openCheckpoint } from '../src/model/checkpoint.ts'
 import { batchInputs, buildHidden, embed, headWeight } from '../src/model/forward.ts'
 import { Weights } from '../src/model/weights.ts'
 import { compile } from '../src/runtime/session.ts'
@@ -28,7 +28,7 @@ export async function openForward(model: ModelReference, positions = 512): Promi
     weights: checkpoint.place,
     weightsFolder: checkpoint.folder,
     threads: 2,
-    mapWeights: weightBytes(checkpoint.config) > packedWeightBytes,
+    mapWeights: isLarge(checkpoint.config),
   })
   return {
     async run(tokens) {

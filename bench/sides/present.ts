@@ -38,6 +38,8 @@ export async function presentComparisons(
   { runs, sides }: Settings,
   options: {
     recorded: boolean
+    /** What all comparisons of this run have in common, behind what is measured. */
+    condition?: string
     /** Lines to add under a comparison's table. */
     after?: (comparison: Comparison, results: readonly SideResult[]) => Promise<string[]>
   },
@@ -47,7 +49,8 @@ export async function presentComparisons(
   for (const make of makers) {
     const made = await make()
     const comparison = sides === undefined ? made : keepSides(made, sides.split(','))
-    console.log(`\n${comparison.work}: ${comparison.measured}, ${runs} run${runs === '1' ? '' : 's'} in turn`)
+    const how = `${comparison.measured}${options.condition ?? ''}, ${runs} run${runs === '1' ? '' : 's'} in turn`
+    console.log(`\n${comparison.work}: ${how}`)
     const results = await compare(comparison, Number(runs), (line) => console.log(line))
     const rows = describeSides(comparison, results)
     const lines = [...describeGoals(comparison, results), ...((await options.after?.(comparison, results)) ?? [])]
@@ -55,7 +58,6 @@ export async function presentComparisons(
     for (const line of table(head(comparison.unit), rows)) console.log(line)
     for (const line of lines) console.log(line)
     if (!options.recorded) continue
-    const how = `${comparison.measured}, ${runs} run${runs === '1' ? '' : 's'} in turn`
     await appendTable(
       `${today()}, \`npm run bench -- ${bench} ${comparison.key}\``,
       `${comparison.work}; ${how}. ${machine}.`,

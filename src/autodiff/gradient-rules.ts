@@ -25,6 +25,7 @@ import {
   tokenLogProbabilityHeadGradient,
   transpose,
 } from '../graph/build.ts'
+import type { Operations } from '../graph/operations.ts'
 import { addDims, type Dim, subtractDims } from '../graph/shape.ts'
 import type { Rules, Value } from '../graph/value.ts'
 
@@ -60,10 +61,7 @@ export const gradientRules: GradientRules = {
     return [multiply(g, add(s, subtract(y, multiply(y, s))))]
   },
   softplus: ({ inputs: [x] }, g) => [multiply(g, sigmoid(x!))],
-  softmax: (y, g) => {
-    const gy = multiply(g, y)
-    return [subtract(gy, multiply(y, sum(gy, [y.shape.length - 1], true)))]
-  },
+  softmax: (y, g) => [multiply(y, subtract(g, weightedMean(y, g)))],
   // C = s op(A) op(B): op(A)'s gradient is s dC op(B)ᵀ, turned once more where A is; B's likewise.
   matmul: ({ attributes: { transposeA, transposeB, scale }, inputs: [a, b] }, g, needs) => [
     !needs(0)
@@ -140,4 +138,15 @@ export const gradientRules: GradientRules = {
   ],
   tokenLogProbabilityDirection: onceOnly,
   tokenLogProbabilityHeadGradient: onceOnly,
+}
+
+/**
+ * Sum of y x g over the last axis, kept as size 1. In attention g = u·vᵀ, and the sum is that of u x (y·v): y·v is what the forward
+ * pass computed, and far smaller than g (Dao et al. 2022, appendix B.2).
+ */
+function weightedMean(y: Value, g: Value): Value {
+  const last = y.shape.length - 1
+  const { transposeA, transposeB, scale } = g.attributes as Operations['matmul']
+  if (g.operation !== 'matmul' || transposeA || !transposeB || scale !== 1) return sum(multiply(g, y), [last], true)
+  return sum(multiply(g.inputs[0]!, matmul(y, g.inputs[1]!)), [last], true)
 }

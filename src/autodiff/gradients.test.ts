@@ -50,12 +50,18 @@ const cases: Record<string, Case> = {
   softplus: { build: g.softplus, x: [5] },
   'softplus far out': { build: (x) => g.softplus(g.multiply(x, g.constant(60))), x: [4] },
   softmax: { build: g.softmax, x: [3, 4] },
+  'softmax times values': { build: (x, y) => g.matmul(g.softmax(x), y), x: [2, 3, 4], y: [2, 4, 5] },
+  'softmax times values, transposed': {
+    build: (x, y) => g.matmul(g.softmax(x), y, { transposeB: true, scale: 0.5 }),
+    x: [2, 3, 4],
+    y: [2, 5, 4],
+  },
   transpose: { build: (x) => g.transpose(x, [2, 0, 1]), x: [2, 3, 4] },
   reshape: { build: (x) => g.reshape(x, [3, 4]), x: [2, 6] },
   expand: { build: (x) => g.expand(x, [2, 3, 4]), x: [3, 1] },
   slice: { build: (x) => g.slice(x, 1, 1, 2), x: [2, 4] },
   pad: { build: (x) => g.pad(x, 0, 1, 2), x: [2, 3] },
-  after: { build: g.after, x: [2, 3], y: [2, 3] },
+  after: { build: g.after, x: [2, 3], y: [2] },
   concat: { build: (x, y, z) => g.concat([x, y, z], 1), x: [2, 1], y: [2, 3], z: [2, 2] },
   sum: { build: (x) => g.sum(x, [1], true), x: [2, 3, 2] },
   'sum without axes kept': { build: (x) => g.sum(x, [0, 2]), x: [2, 3, 2] },
@@ -199,7 +205,7 @@ describe('gradients', () => {
     const middle = g.silu(g.multiply(g.exp(x), w))
     const loss = g.sum(g.multiply(g.exp(g.multiply(middle, w)), w))
     const kept = [x, middle]
-    const again = gradients(loss, [x, w], kept)
+    const again = gradients(loss, [x, w], { kept })
     // The second segment lies behind the last kept value; the first is computed again from x once middle's gradient is there.
     expect(printGraph({ dx: again[0]! }).match(/= (exp|silu|after)\(/g)).toEqual([
       '= exp(',
@@ -214,6 +220,18 @@ describe('gradients', () => {
     const direct = interpret({ dx: dx!, dw: dw! }, feeds)
     const recomputed = interpret({ dx: again[0]!, dw: again[1]! }, feeds)
     expect(recomputed).toEqual(direct)
+  })
+
+  it('computes quick values again, each once, and gives the same', () => {
+    const x = g.input('x', ['n'])
+    const w = g.input('w', ['n'])
+    const loss = g.sum(g.multiply(g.silu(g.multiply(g.silu(x), w)), w))
+    const again = gradients(loss, [x, w], { quick: ['silu'] })
+    // The outer silu is computed again once its gradient is there; the inner one's input is fed, so a copy would be the same.
+    expect(printGraph({ dx: again[0]! }).match(/= (silu|after)\(/g)).toEqual(['= silu(', '= after(', '= silu('])
+    const feeds = { x: array64([3], [0.5, -1, 2]), w: array64([3], [1, 0.3, -0.7]) }
+    const [dx, dw] = gradients(loss, [x, w])
+    expect(interpret({ dx: again[0]!, dw: again[1]! }, feeds)).toEqual(interpret({ dx: dx!, dw: dw! }, feeds))
   })
 
   it('refuses a loss that is no scalar and a target that the loss does not reach', () => {

@@ -4,18 +4,17 @@ import { add, concat, constant, reshape, sum } from '../graph/build.ts'
 import { addDims, type Dim, equalShapes, formatShape, type Shape } from '../graph/shape.ts'
 import { ruleFor, sortValues, type Value } from '../graph/value.ts'
 import { gradientRules } from './gradient-rules.ts'
-import { Recomputation } from './recomputation.ts'
+import { Recomputation, type Recomputing } from './recomputation.ts'
 
 /**
  * The gradients of `loss` (a scalar) with respect to each of `targets`, in their shapes.
  * A target may be any value, not only an input: what lies before it is not differentiated unless another target does.
  * A target that the loss does not depend on is an internal error.
- * @param kept forward values of one shape, one after another on the way to the loss: what lies between them is computed
- * again on the way back instead of staying in memory. With none, everything stays.
+ * @param recomputing which forward values are computed again on the way back instead of staying in memory: the gradients' bits are the same.
  */
-export function gradients(loss: Value, targets: readonly Value[], kept: readonly Value[] = []): Value[] {
+export function gradients(loss: Value, targets: readonly Value[], recomputing: Recomputing = {}): Value[] {
   if (loss.shape.length !== 0) internal(`the loss has shape ${formatShape(loss.shape)}, not that of a scalar`)
-  return pullBack(loss, constant(1), targets, kept)
+  return pullBack(loss, constant(1), targets, recomputing)
 }
 
 /** The same for a value of any shape, given the gradient of some loss with respect to it, in its shape. */
@@ -23,7 +22,7 @@ export function pullBack(
   from: Value,
   upstreamGradient: Value,
   targets: readonly Value[],
-  kept: readonly Value[] = [],
+  recomputing: Recomputing = {},
 ): Value[] {
   if (!equalShapes(from.shape, upstreamGradient.shape)) {
     internal(
@@ -34,7 +33,7 @@ export function pullBack(
   const active = new Set<Value>(targets)
   for (const value of values) if (value.inputs.some((from) => active.has(from))) active.add(value)
 
-  const recomputation = new Recomputation(kept)
+  const recomputation = new Recomputation(recomputing)
   const found = new Map<Value, Value[]>([[from, [upstreamGradient]]])
   const sums = new Map<Value, Value>()
   for (const value of values.reverse()) {

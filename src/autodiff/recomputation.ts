@@ -1,17 +1,31 @@
-// Recomputing: the backward pass reads copies of forward values that are computed again, segment by segment, when their
-// turn comes, so that only the values between segments are kept in memory (Chen et al. 2016).
+// Recomputing: the backward pass reads copies of forward values that are computed again when their turn comes, so that the
+// values themselves need not stay in memory: all between those that are kept (Chen et al. 2016), or those that are quick to compute.
 import { after, rebuild } from '../graph/build.ts'
+import type { Operation } from '../graph/operations.ts'
 import type { Value } from '../graph/value.ts'
+
+/** What is computed again on the way back. With nothing said, everything stays in memory. */
+export interface Recomputing {
+  /** Values of one shape, one after another on the way to the loss, that stay in memory; between two of them lies a segment. */
+  kept?: readonly Value[]
+  /** Operations whose results are computed again, outside of segments, each by itself. */
+  quick?: readonly Operation[]
+}
+
+/** Operations whose gradient rules read the result itself, not only the inputs. */
+const readsResult: readonly Operation[] = ['divide', 'exp', 'sqrt', 'sigmoid', 'silu', 'softmax']
 
 export class Recomputation {
   private readonly kept: ReadonlySet<Value>
-  /** Copies of the segment that the walk is in; undefined behind the last kept value, where nothing is computed again. */
+  private readonly quick: ReadonlySet<Operation>
+  private readonly quickCopies = new Map<Value, Value>()
+  /** Copies of the segment that the walk is in; undefined behind the last kept value. */
   private copies: Map<Value, Value> | undefined
   private signal: Value | undefined
 
-  /** `kept`: values of one shape that stay in memory; between two of them lies a segment. */
-  constructor(kept: readonly Value[]) {
+  constructor({ kept = [], quick = [] }: Recomputing) {
     this.kept = new Set(kept)
+    this.quick = new Set(quick)
   }
 
   /** The forward value as a gradient rule may read it, on copied inputs. `upstream` is its own gradient. */
@@ -21,7 +35,9 @@ export class Recomputation {
       this.signal = upstream
       return this.copyOnInputs(value)
     }
-    return this.copy(value)
+    if (this.copies !== undefined) return this.copy(value)
+    if (this.quick.has(value.operation) && readsResult.includes(value.operation)) return this.copyQuick(value, upstream)
+    return this.rebuildOn(value, (input) => (this.quick.has(input.operation) ? this.copyQuick(input, upstream) : input))
   }
 
   private copy(value: Value): Value {
@@ -34,7 +50,23 @@ export class Recomputation {
   }
 
   private copyOnInputs(value: Value): Value {
-    const inputs = value.inputs.map((input) => this.copy(input))
+    return this.rebuildOn(value, (input) => this.copy(input))
+  }
+
+  /** A copy for the first that reads it on the way back, which all that follow share. */
+  private copyQuick(value: Value, signal: Value): Value {
+    const known = this.quickCopies.get(value)
+    if (known !== undefined) return known
+    const copied = this.rebuildOn(value, (input) => {
+      if (this.quick.has(input.operation)) return this.copyQuick(input, signal)
+      return input.operation === 'parameter' || input.operation === 'input' ? input : after(input, signal)
+    })
+    this.quickCopies.set(value, copied)
+    return copied
+  }
+
+  private rebuildOn(value: Value, replace: (input: Value) => Value): Value {
+    const inputs = value.inputs.map(replace)
     return inputs.every((input, i) => input === value.inputs[i]) ? value : rebuild(value, inputs)
   }
 }

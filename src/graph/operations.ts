@@ -48,7 +48,7 @@ export interface Operations {
   /** Zeros before and after along one axis: the gradient of slice. */
   pad: { axis: number; before: Dim; after: Dim }
   concat: { axis: number }
-  /** The first value itself, computed from only once the second, of the same shape, is there: what recomputing waits with. */
+  /** The first value itself, computed from only once the second, of at least one axis, is there: what recomputing waits with. */
   after: object
   sum: { axes: readonly number[]; keepDims: boolean }
   /** Over the last axis. */

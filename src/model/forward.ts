@@ -139,7 +139,7 @@ function attendBlock(queries: Value, keys: Value, values: Value, bias: Value): V
     scale: 1 / Math.sqrt(headWidth),
   })
   const masked = add(reshape(scores, [rows, heads, tokens, seen]), bias)
-  const mixed = matmul(reshape(softmax(masked), [...grouped, seen]), values)
+  const mixed = matmul(softmax(reshape(masked, [...grouped, seen])), values)
   return reshape(mixed, [rows, heads, tokens, headWidth])
 }
 

@@ -113,6 +113,14 @@ export class Emitter {
     )
   }
 
+  /** An int64 tensor [1] that is 0, but not before a value of at least one axis is there: what depends on it is no constant. */
+  nothingOf(name: string): string {
+    return this.once(`nothing of ${name}`, () => {
+      const rows = this.node('Shape', [name], { start: { int: 0 }, end: { int: 1 } })
+      return this.node('Mul', [rows, this.int64s([0])])
+    })
+  }
+
   /** Gives a value a second name: a graph's outputs are called by the caller's names. */
   rename(from: string, to: string): void {
     this.nodes.push({ operation: 'Identity', inputs: [from], outputs: [to] })

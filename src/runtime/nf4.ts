@@ -18,17 +18,12 @@ export function emitNf4Product(value: Value<'matmulNf4'>, emitter: Emitter, inpu
   }
   const size = outputs * width
   const pairs = Array.from({ length: 256 }, (_, byte) => [nf4Levels[byte >> 4]!, nf4Levels[byte & 15]!]).flat()
-  const bytes = emitter.node('Cast', [sizeAfter(emitter, x, codes, size / 2)], { to: { int: 6 } })
+  // In a shape that depends on x's: a constant alone would be unpacked once and for all when the session opens.
+  const fedSize = emitter.node('Add', [emitter.int64s([size / 2]), emitter.nothingOf(x)])
+  const bytes = emitter.node('Cast', [emitter.node('Reshape', [codes, fedSize])], { to: { int: 6 } })
   const levels = emitter.node('Gather', [emitter.floats(pairs, [256, 2]), bytes])
   const blocks = emitter.node('Reshape', [levels, emitter.int64s([size / block, block])])
   const column = emitter.node('Reshape', [scales, emitter.int64s([size / block, 1])])
   const scaled = emitter.node('Mul', [blocks, column])
   return emitter.node('MatMul', [x, emitter.node('Reshape', [scaled, emitter.int64s([outputs, width])])])
-}
-
-/** The codes in a shape that depends on x's: a constant alone would be unpacked once and for all when the session opens. */
-function sizeAfter(emitter: Emitter, x: string, codes: string, size: number): string {
-  const rows = emitter.node('Shape', [x], { start: { int: 0 }, end: { int: 1 } })
-  const none = emitter.node('Mul', [rows, emitter.int64s([0])])
-  return emitter.node('Reshape', [codes, emitter.node('Add', [none, emitter.int64s([size])])])
 }

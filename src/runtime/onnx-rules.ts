@@ -68,8 +68,9 @@ export const onnxRules: OnnxRules = {
   pad: ({ attributes: { axis, before, after } }, emitter, [x]) =>
     emitter.node('Pad', [x!, emitter.shape([before, after]), '', emitter.int64s([axis])]),
   concat: ({ attributes: { axis } }, emitter, inputs) => emitter.node('Concat', [...inputs], { axis: { int: axis } }),
-  // A reshape to the signal's shape: it copies nothing, and the runtime cannot take it for the value itself.
-  after: (_, emitter, [x, signal]) => emitter.node('Reshape', [x!, emitter.node('Shape', [signal!])]),
+  // A reshape to its own shape and nothing of the signal's: it copies nothing, and the runtime cannot take it for the value itself.
+  after: ({ inputs: [value] }, emitter, [x, signal]) =>
+    emitter.node('Reshape', [x!, emitter.node('Add', [emitter.shape(value!.shape), emitter.nothingOf(signal!)])]),
   sum: ({ attributes: { axes, keepDims } }, emitter, [x]) =>
     emitter.node('ReduceSum', [x!, emitter.int64s(axes)], { keepdims: { int: Number(keepDims) } }),
   softmax: plain('Softmax'),

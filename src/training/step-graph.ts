@@ -34,8 +34,11 @@ export interface StepGraphOptions {
   beta?: number
   /** How the frozen linear layers are held. */
   base?: BaseForm
-  /** Compute each layer again in the backward pass instead of keeping what the forward pass computed. */
-  recompute?: boolean
+  /**
+   * What the backward pass computes again instead of keeping what the forward pass computed: whole layers, or what is quick in them,
+   * norms and gates, about a quarter of all that is kept at little cost.
+   */
+  recompute?: 'none' | 'quick' | 'layers'
   /** LoRA: the share of their inputs that adapters leave out in each step, see Weights. The graph is fed `dropoutNoise`. */
   dropout?: number
 }
@@ -45,6 +48,9 @@ export function trainableShapes(config: ModelConfig, learning: Learning): Map<st
   if (learning.kind === 'none') return new Map()
   return learning.kind === 'full' ? weightShapes(config) : adapterShapes(config, learning.lora)
 }
+
+/** Norms and gates: reading memory once each, where a product of the same size takes ten to a hundred times as long. */
+const quick = ['rmsNormalize', 'silu', 'multiply'] as const
 
 /** Output name of a weight's gradient. */
 export const gradientOutput = (name: string): string => `gradient:${name}`
@@ -121,7 +127,8 @@ export function buildStep(
   const targets = new Map(weights.inputs)
   if (headLearns) targets.delete(headName(config))
   if (embedded.operation === 'input') targets.set('embedded', embedded)
-  const found = pullBack(hidden, hiddenGradient, [...targets.values()], options.recompute ? residuals : [])
+  const recomputing = { none: {}, quick: { quick }, layers: { kept: residuals } }[options.recompute ?? 'none']
+  const found = pullBack(hidden, hiddenGradient, [...targets.values()], recomputing)
   // In the order of the layers, so that the runtime computes the last layer's first, and soon needs no more of that layer.
   const named = [...targets.keys()].map((name, i): [string, Value] => [gradientOutput(name), found[i]!])
   if (headGradient !== undefined) named.push([gradientOutput(headName(config)), headGradient])

@@ -15,7 +15,7 @@ import {
   type Records,
   readRecords,
 } from '../training-data.ts'
-import { packedWeightBytes } from './learner.ts'
+import { isLarge } from './learner.ts'
 
 /** Floating-point operations a second and thread that matrix products reach in float32 on a present-day core (measured: 210 on AMD Zen 5). */
 const operationsPerSecond = 100e9
@@ -60,9 +60,17 @@ export async function estimateTraining(job: TrainingJob): Promise<Estimate> {
   }
 }
 
-/** Whether the job's layers are to be computed again in the backward pass: as it says, or by what memory is free now. */
-export function choosesRecomputing(job: TrainingJob, config: ModelConfig, records: Records): boolean {
-  return chooseWay(job, measureMemory(job, config, records).bytes.none) === 'layers'
+/**
+ * What the job's backward pass computes again: layers as it says, or by what memory is free now. Otherwise all is kept, in large models
+ * but for what is quick to compute.
+ */
+export function chooseRecomputing(
+  job: TrainingJob,
+  config: ModelConfig,
+  records: Records,
+): 'none' | 'quick' | 'layers' {
+  const way = chooseWay(job, measureMemory(job, config, records).bytes.none)
+  return way === 'none' && isLarge(config) ? 'quick' : way
 }
 
 function chooseWay({ recompute = 'auto' }: TrainingJob, bytesKept: number): 'none' | 'layers' {
@@ -87,7 +95,8 @@ function measureMemory(job: TrainingJob, config: ModelConfig, records: Records) 
   const learning = job.method.kind === 'full' ? { kind: 'full' as const } : { kind: 'lora' as const, lora: job.method }
   let trainable = 0
   for (const shape of trainableShapes(config, learning).values()) trainable += shape.reduce((a, b) => a * b, 1)
-  const still = processBytes + stateBytes(frozenBytes(config, job), job.method.kind === 'full', trainable)
+  const held = job.method.kind === 'full' ? 'learning' : isLarge(config) ? 'mapped' : 'packed'
+  const still = processBytes + stateBytes(frozenBytes(config, job), held, trainable)
   return {
     sample: { steps: planned.length, tokens: total('tokens'), predictions: total('predictions') },
     bytes: {
@@ -106,9 +115,9 @@ function frozenBytes(config: ModelConfig, { model }: TrainingJob): number {
 }
 
 /** What learns beside gradient, two moments and ONNX Runtime's copies; frozen weights, packed once for each direction or mapped as they lie. */
-function stateBytes(modelBytes: number, full: boolean, trainable: number): number {
-  if (full) return 6 * modelBytes
-  return (modelBytes > packedWeightBytes ? 1 : 3) * modelBytes + 5 * 4 * trainable
+function stateBytes(modelBytes: number, held: 'learning' | 'mapped' | 'packed', trainable: number): number {
+  if (held === 'learning') return 6 * modelBytes
+  return (held === 'mapped' ? 1 : 3) * modelBytes + 5 * 4 * trainable
 }
 
 /** Float32 arrays that the backward pass keeps from the forward one, for one micro-batch. */
@@ -119,7 +128,9 @@ function activationBytes(
 ): number {
   const attention = config.heads * config.headWidth
   const keyValue = config.keyValueHeads * config.headWidth
-  const widths = 5 * config.width + 3 * attention + 4 * keyValue + 4 * config.feedForwardWidth
+  // Large models compute norms and gates again: two arrays each.
+  const [norms, gates] = isLarge(config) ? [3, 2] : [5, 4]
+  const widths = norms * config.width + 3 * attention + 4 * keyValue + gates * config.feedForwardWidth
   const blocks = countBlocks(longest)
   const seen = (longest * (blocks + 1)) / (2 * blocks)
   const layer = tokens * (widths + config.heads * seen)

@@ -30,8 +30,8 @@ export interface LearnerOptions extends StepGraphOptions {
 
 const embeddedGradient = gradientOutput('embedded')
 
-/** Frozen weights of models up to this size are packed by each session, which gains where rows are few; larger ones are mapped. */
-export const packedWeightBytes = 64 * 2 ** 20
+/** Frozen weights of models up to 64 MiB of float32 are packed by each session, which gains where rows are few; larger ones' are mapped. */
+export const isLarge = (config: ModelConfig): boolean => weightBytes(config) > 64 * 2 ** 20
 
 /** A graph compiled for the number of attention blocks of a batch's rows: one at a time, since each session keeps its working memory. */
 class BlockedGraph {
@@ -93,7 +93,7 @@ export class Learner {
       weights: checkpoint.place,
       weightsFolder: checkpoint.folder,
       threads,
-      mapWeights: weightBytes(config) > packedWeightBytes,
+      mapWeights: isLarge(config),
     }
     const graphOptions = { ...options, base: checkpoint.base }
     const step = new BlockedGraph((blocks) =>

@@ -9,7 +9,7 @@ import type { TrainingJob } from '../engine.ts'
 import type { Records } from '../training-data.ts'
 import { type Checkpoint, restoreArray } from './checkpoint.ts'
 import { checkAdapter } from './checks.ts'
-import { choosesRecomputing } from './estimate.ts'
+import { chooseRecomputing } from './estimate.ts'
 import { Learner } from './learner.ts'
 
 export async function compileLearner(
@@ -28,7 +28,7 @@ export async function compileLearner(
     positions,
     chunk,
     ...(objective.kind === 'preference' ? { beta: objective.beta } : {}),
-    recompute: choosesRecomputing(job, checkpoint.config, records),
+    recompute: chooseRecomputing(job, checkpoint.config, records),
     ...(method.kind === 'lora' && method.dropout ? { dropout: method.dropout } : {}),
     threads: job.threads,
     graphs: { step: true, forward: Object.keys(job.evaluationFiles).length > 0 },
