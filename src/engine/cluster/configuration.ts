@@ -203,13 +203,7 @@ function memoryLines({ settings, folder }: ConfigurationInput): Line[] {
   ]
 }
 
-const fsdpSettings = {
-  fsdp_version: 2,
-  auto_wrap_policy: 'TRANSFORMER_BASED_WRAP',
-  reshard_after_forward: true,
-  state_dict_type: 'FULL_STATE_DICT',
-  cpu_ram_efficient_loading: true,
-}
+const fsdpSettings = { fsdp_version: 2, reshard_after_forward: true, cpu_ram_efficient_loading: true }
 
 /** DeepSpeed's configuration: ZeRO-3, everything else as train.yaml says. */
 export const deepspeedSettings = {

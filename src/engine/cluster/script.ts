@@ -82,6 +82,11 @@ export function rankPattern(attempt: string): string {
   return `-u -m llamafactory[.]launcher ${escaped}`
 }
 
+/** What LLaMA-Factory and accelerate read from the environment alone. Only whole state dictionaries become PEFT's files. */
+const fsdpVariables = [
+  'ACCELERATE_USE_FSDP=true FSDP_VERSION=2 FSDP_CPU_RAM_EFFICIENT_LOADING=true FSDP_STATE_DICT_TYPE=FULL_STATE_DICT',
+]
+
 /** What runs on each node: torchrun over its processes. A signal becomes a checkpoint; whatever happens, no process stays behind. */
 export function writeNodeScript({ settings, folder, attempt, port }: ScriptInput): string {
   const { environment, nodes, processes, container, setup, device, sharding } = settings
@@ -98,7 +103,7 @@ export function writeNodeScript({ settings, folder, attempt, port }: ScriptInput
     device === 'gpu'
       ? 'PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True'
       : 'CUDA_VISIBLE_DEVICES= ACCELERATE_USE_CPU=true',
-    ...(sharding === 'fsdp' ? ['ACCELERATE_USE_FSDP=true FSDP_VERSION=2 FSDP_CPU_RAM_EFFICIENT_LOADING=true'] : []),
+    ...(sharding === 'fsdp' ? fsdpVariables : []),
   ]
   return `#!/usr/bin/env bash
 # One node's part of ${worldSize(settings)} processes; job.sh starts it.
