@@ -6,12 +6,11 @@ import type { RunEstimate } from '../pipeline/doctor/estimate.ts'
 import type { Finding } from '../pipeline/doctor/finding.ts'
 import { findAbsent, outlook } from '../pipeline/outlook.ts'
 import { planRecipe } from '../pipeline/run.ts'
+import { findStates } from '../pipeline/states.ts'
 import type { LoadedRecipe } from '../recipe/recipe.ts'
 import { describeReasons } from './displays/wording.ts'
-import { showOutlook } from './outlook.ts'
+import { describeDisk, showOutlook, stateWords } from './outlook.ts'
 import { table } from './table.ts'
-
-const stateWords = { done: 'done', changed: 'runs again', interrupted: 'goes on', new: 'runs' }
 
 /** Prints what would run; nothing is written. */
 export async function showPlan(
@@ -25,7 +24,9 @@ export async function showPlan(
     recipe.engine.kind === 'cluster' ||
     (await findAbsent(recipe, runsFolder)).some(({ setting }) => setting !== 'model')
   ) {
-    showOutlook(recipe.name, await outlook(recipe, runsFolder), { json: options.json, price: options.price })
+    const states = await findStates(recipe, runsFolder)
+    const disk = await estimateDisk(recipe, runsFolder)
+    showOutlook(recipe.name, await outlook(recipe, runsFolder), { ...options, states, disk })
     return
   }
   const { name, folder, stages, warnings } = await planRecipe(recipe, { runsFolder })
@@ -52,8 +53,7 @@ export async function showPlan(
   for (const line of table(['stage', 'state', 'time', 'disk', 'why, or what'], rows)) console.log(line)
   const seconds = [...times.values()].reduce((sum, one) => sum + one, 0)
   if (estimate !== undefined) console.log(`Time: about ${formatDuration(seconds)} at most, reading and grading apart.`)
-  if (disk === undefined) return
-  console.log(`Disk: up to ${formatBytes(disk.bytes)} for weights; ${formatBytes(disk.freeBytes)} are free.`)
+  if (disk !== undefined) console.log(describeDisk(disk))
 }
 
 async function examine(loaded: LoadedRecipe, runsFolder: string) {

@@ -1,13 +1,14 @@
 // The disk that a run will need, before it runs: weights, checkpoints and snapshots of every training.
-import { statfs } from 'node:fs/promises'
-import { dirname, resolve } from 'node:path'
+import { readdir, stat, statfs } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
 import { hasCode } from '../base/errors.ts'
-import { loadModelConfig, type ModelConfig } from '../model/config.ts'
+import type { ModelConfig } from '../model/config.ts'
 import { adapterShapes, weightShapes } from '../model/weights.ts'
 import { miniaturePrefix } from '../recipe/paths.ts'
 import type { Recipe } from '../recipe/recipe.ts'
 import { expandStages } from './expand.ts'
 import { hasWeights } from './inputs.ts'
+import { findModelShape } from './model-shape.ts'
 import type { Stage } from './stage.ts'
 import { findModelFolder } from './stages/download.ts'
 
@@ -22,40 +23,70 @@ export interface DiskNeed {
 
 /** Weights that the miniature's model has; its configuration is written by the run itself. */
 const miniatureWeights = 1_130_000
-const bytesPerWeight = 4 // float32, as everything is written
+/** What is trained is written in float32; a merged model keeps the types of its base, which are 16 bits where it is published. */
+const bytes = { trained: 4, published: 2 }
 
 /**
  * @param runsFolder holds a folder a run; need not be there yet.
- * @returns undefined where the model has yet to be downloaded.
+ * @returns undefined where the model is not here and its shape is not known.
  */
 export async function estimateDisk(recipe: Recipe, runsFolder = 'runs'): Promise<DiskNeed | undefined> {
-  const folder = await findModelFolder(recipe, runsFolder)
-  if (folder === undefined) return undefined
-  const config = folder.startsWith(miniaturePrefix) ? undefined : await loadModelConfig(folder)
-  const weights = config === undefined ? miniatureWeights : countWeights(weightShapes(config))
-  const { stages } = expandStages(recipe, await hasWeights(recipe))
-  const needs = stages.map((stage) => ({
-    id: stage.id,
-    bytes: bytesPerWeight * countWritten(stage, recipe, weights, config),
-  }))
+  const base = await measureBase(recipe, runsFolder)
+  if (base === undefined) return undefined
+  const { stages } = expandStages(recipe, base.isAbsent || (await hasWeights(recipe)))
+  const needs = stages.map((stage) => ({ id: stage.id, bytes: countWritten(stage, recipe, base) }))
   return {
-    stages: needs.filter(({ bytes }) => bytes > 0),
-    bytes: needs.reduce((sum, { bytes }) => sum + bytes, 0),
+    stages: needs.filter((need) => need.bytes > 0),
+    bytes: needs.reduce((sum, need) => sum + need.bytes, 0),
     freeBytes: await measureFree(resolve(runsFolder)),
   }
 }
 
-function countWritten({ id, kind }: Stage, recipe: Recipe, weights: number, config: ModelConfig | undefined): number {
-  if (kind === 'initialise') return weights
+/** The model to start from. */
+interface Base {
+  weights: number
+  /** As it lies on disk. */
+  bytes: number
+  /** Undefined for the miniature's. */
+  config: ModelConfig | undefined
+  /** It is downloaded first. */
+  isAbsent: boolean
+}
+
+async function measureBase(recipe: Recipe, runsFolder: string): Promise<Base | undefined> {
+  if (recipe.model.folder.startsWith(miniaturePrefix)) {
+    const weights = miniatureWeights
+    return { weights, bytes: bytes.trained * weights, config: undefined, isAbsent: false }
+  }
+  const config = await findModelShape(recipe, runsFolder)
+  if (config === undefined) return undefined
+  const weights = countWeights(weightShapes(config))
+  const folder = await findModelFolder(recipe, runsFolder)
+  const isAbsent = folder === undefined
+  const stored = isAbsent ? 0 : await measureWeights(folder)
+  return { weights, bytes: stored || (isAbsent ? bytes.published : bytes.trained) * weights, config, isAbsent }
+}
+
+/** Bytes of a folder's weights; 0 where it has none yet. */
+async function measureWeights(folder: string): Promise<number> {
+  const names = (await readdir(folder)).filter((name) => name.endsWith('.safetensors'))
+  const sizes = await Promise.all(names.map(async (name) => (await stat(join(folder, name))).size))
+  return sizes.reduce((sum, size) => sum + size, 0)
+}
+
+function countWritten({ id, kind }: Stage, recipe: Recipe, base: Base): number {
+  if (kind === 'download') return base.isAbsent ? base.bytes : 0
+  if (kind === 'initialise') return bytes.trained * base.weights
   if (kind !== 'pretrain' && kind !== 'prefer') return 0
   const settings = id === 'foundation' && recipe.foundation ? recipe.foundation.pretrain : recipe[kind]
   const snapshots = recipe.report.probeQuestions > 0 ? recipe.report.probeSnapshots - 2 : 0
   // A checkpoint holds the trained weights and two moments of each; one more is there while the next is written.
   const copies = 1 + snapshots + 3 * (settings.keepCheckpoints + 1)
-  if (settings.method === 'full') return copies * weights
+  if (settings.method === 'full') return copies * bytes.trained * base.weights
   const lora = { rank: settings.rank, alpha: settings.alpha, targetModules: settings.modules }
   // The merged model stands beside the adapter. The miniature's adapters are smaller than its model.
-  return weights + copies * (config === undefined ? weights : countWeights(adapterShapes(config, lora)))
+  const learns = base.config === undefined ? base.weights : countWeights(adapterShapes(base.config, lora))
+  return base.bytes + copies * bytes.trained * learns
 }
 
 function countWeights(shapes: ReadonlyMap<string, readonly number[]>): number {

@@ -15,11 +15,11 @@ import {
   totalBytes,
   trainingTime,
 } from '../engine/cluster/memory.ts'
-import { loadModelConfig, type ModelConfig } from '../model/config.ts'
-import { findPublishedShape } from '../model/published-shapes.ts'
-import { miniaturePrefix, readHubModel } from '../recipe/paths.ts'
+import type { ModelConfig } from '../model/config.ts'
+import { miniaturePrefix } from '../recipe/paths.ts'
 import type { Recipe } from '../recipe/recipe.ts'
 import { expandStages } from './expand.ts'
+import { findModelShape } from './model-shape.ts'
 import type { Stage } from './stage.ts'
 import { findModelFolder } from './stages/download.ts'
 import { clusterSettings, startSettings } from './tools.ts'
@@ -46,8 +46,6 @@ export interface Outlook {
   stages: OutlookStage[]
   /** Questions that the arithmetic could not answer, and what to say in the recipe. */
   unknown: string[]
-  seconds: number
-  gpuHours: number
 }
 
 /** Share of a card's rate that writing text reaches, many sequences at once: an assumption. */
@@ -93,33 +91,15 @@ async function textBytes(path: string): Promise<number | undefined> {
 
 export async function outlook(recipe: Recipe, runsFolder: string): Promise<Outlook> {
   const unknown: string[] = []
-  const config = await findConfig(recipe, runsFolder)
+  const config = await findModelShape(recipe, runsFolder)
   if (config === undefined) unknown.push(`model: the shape of ${recipe.model.folder} is not known here.`)
   const sizes = { recipe, config, corpusTokens: await countCorpus(recipe, unknown), items: countItems(recipe, unknown) }
   const { stages } = expandStages(recipe, true)
-  const described = stages.map((stage) => describeStage(stage, sizes))
-  const sum = (value: (stage: OutlookStage) => number | undefined) =>
-    described.reduce((all, stage) => all + (value(stage) ?? 0), 0)
   return {
     absent: await findAbsent(recipe, runsFolder),
-    stages: described,
+    stages: stages.map((stage) => describeStage(stage, sizes)),
     unknown,
-    seconds: sum(({ seconds }) => seconds),
-    gpuHours: sum(({ gpuHours }) => gpuHours),
   }
-}
-
-async function findConfig(recipe: Recipe, runsFolder: string): Promise<ModelConfig | undefined> {
-  const folder = await findModelFolder(recipe, runsFolder)
-  if (folder !== undefined) {
-    try {
-      return await loadModelConfig(folder)
-    } catch (error) {
-      if (!(error instanceof UserError)) throw error
-    }
-  }
-  const name = readHubModel(recipe.model.folder)?.name
-  return name === undefined ? undefined : findPublishedShape(name)
 }
 
 /** Tokens of one pass over the texts. */

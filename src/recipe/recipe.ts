@@ -170,6 +170,10 @@ function checkRecipe(recipe: z.output<z.ZodObject<typeof recipeSchema.shape>>, c
   ] as const) {
     if (base === 'nf4' && method === 'full') reject([...path, 'base'], 'nf4 holds frozen weights. Set method: lora.')
   }
+  const { kind, nodes, place } = recipe.engine
+  if (kind === 'cluster' && place === 'here' && nodes > 1) {
+    reject(['engine', 'nodes'], `${nodes}, but place: here is one machine. Set engine.place: slurm, or nodes: 1.`)
+  }
   if (corpus.sequenceTokens > recipe.pretrain.batchTokens) {
     reject(['pretrain', 'batchTokens'], `must hold a row of corpus.sequenceTokens (${corpus.sequenceTokens}).`)
   }

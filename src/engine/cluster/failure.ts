@@ -41,6 +41,13 @@ const ofTraining: readonly Known[] = [
     cause: "the GPU's driver does not fit the training environment. See: meikai doctor.",
     retry: false,
   },
+  // Another process's error is why the others lost each other.
+  {
+    pattern:
+      /^(?:\[rank\d+\]: )?(?<detail>(?:ValueError|KeyError|TypeError|AssertionError|OSError|RuntimeError|ImportError): (?!.*(?:NCCL|gloo|ProcessGroup|EADDRINUSE|[Cc]onnection|Broken pipe)).+)$/m,
+    cause: 'DETAIL',
+    retry: false,
+  },
   { pattern: /address already in use|EADDRINUSE/i, cause: 'the port of the processes was taken.', retry: true },
   {
     pattern: /NCCL|ProcessGroup|Connection (reset|closed|refused)|Broken pipe/i,
@@ -52,12 +59,6 @@ const ofTraining: readonly Known[] = [
     pattern: /exitcode\s*:\s*-(?<detail>9|15)\b|Signal (?<name>\d+) \(SIG/i,
     cause: 'a process was killed from outside.',
     retry: true,
-  },
-  {
-    pattern:
-      /^(?:\[rank\d+\]: )?(?<detail>(?:ValueError|KeyError|TypeError|AssertionError|OSError|RuntimeError|ImportError): .+)$/m,
-    cause: 'DETAIL',
-    retry: false,
   },
 ]
 

@@ -77,6 +77,14 @@ async function* inspectRecipe(
   const modelFolder = found === undefined ? undefined : locatePath(found, work)
   const model =
     modelFolder === undefined ? yield* announceDownload(loaded) : yield* inspectModel(loaded, modelFolder, work)
+  const disk = await estimateDisk(recipe, runsFolder)
+  if (disk !== undefined) {
+    yield {
+      severity: disk.bytes > disk.freeBytes ? 'error' : 'good',
+      subject: 'disk',
+      message: `up to ${formatBytes(disk.bytes)} for weights, ${formatBytes(disk.freeBytes)} free`,
+    }
+  }
   const exams = yield* inspectExams(loaded, work)
   const tokens = yield* inspectAllTexts(loaded, work, model?.tokenizer)
   if (recipe.pair.verdicts !== undefined) {
@@ -99,14 +107,6 @@ async function* inspectRecipe(
   const { answerTokens, explainTokens } = recipe.examine
   yield* checkPromptLengths(prompts, { answer: answerTokens, explain: explainTokens }, config)
 
-  const disk = await estimateDisk(recipe, runsFolder)
-  if (disk !== undefined) {
-    yield {
-      severity: disk.bytes > disk.freeBytes ? 'error' : 'good',
-      subject: 'disk',
-      message: `up to ${formatBytes(disk.bytes)} for weights, ${formatBytes(disk.freeBytes)} free`,
-    }
-  }
   if (recipe.engine.kind === 'cluster') return undefined
   const sizes = { recipe, config, modelFolder, ...tokens, testPrompts: prompts, preferencePrompts: prompts.preference }
   const { stages } = expandStages(recipe, await hasWeights(recipe))
