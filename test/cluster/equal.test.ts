@@ -36,15 +36,16 @@ async function train(engine: Engine, job: TrainingJob) {
 }
 
 it.each([
-  ['CPT', 'next-token', { accumulate: 2 }, 1],
-  ['RPO, on two processes', 'preference', { batch: { pairs: 4, maxTokens: 64 } }, 2],
+  ['CPT', 'next-token', { accumulate: 2 }, {}],
+  ['RPO, on two processes', 'preference', { batch: { pairs: 4, maxTokens: 64 } }, { processes: 2 }],
+  ['RPO, shared out by FSDP', 'preference', { batch: { pairs: 4, maxTokens: 64 } }, { processes: 2, sharding: 'fsdp' }],
   [
     'training on winners, with a linear schedule',
     'preference',
     { batch: { pairs: 4, maxTokens: 64 }, schedule: 'linear' },
-    1,
+    {},
   ],
-] as const)('%s has the same loss at each of 20 steps, and the same logits', async (name, kind, change, processes) => {
+] as const)('%s has the same loss at each of 20 steps, and the same logits', async (name, kind, change, settings) => {
   const place = name.replace(/\W+/g, '-')
   const job = await prepareJob(join(folder, place), kind, {
     method: lora,
@@ -57,7 +58,7 @@ it.each([
   if (job.objective.kind === 'preference' && name.includes('winners')) job.objective.loss = 'winners'
   const cluster = { ...job, outputFolder: join(folder, place, 'cluster') }
   const ours = await train(new EmbeddedEngine(), job)
-  const theirs = await train(new ClusterEngine(cpuSettings({ processes })), cluster)
+  const theirs = await train(new ClusterEngine(cpuSettings(settings)), cluster)
   expect(theirs).toHaveLength(steps)
   for (const [i, step] of theirs.entries()) {
     const own = ours[i] as StepEnd

@@ -1,7 +1,7 @@
-// What goes wrong on a cluster, on real processes: a rank, the driver and meikai itself are killed, and the losses are those
-// of a training that nothing happened to.
+// What goes wrong on a cluster, on real processes: a rank, the driver and meikai itself are killed, the disk is full, and the
+// losses are those of a training that nothing happened to; memory runs out.
 import { spawnSync } from 'node:child_process'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -10,6 +10,7 @@ import { ClusterEngine } from '../../src/engine/cluster/cluster-engine.ts'
 import { attemptFolder, readRecord } from '../../src/engine/cluster/job-record.ts'
 import { cancelJob, listJobs } from '../../src/engine/cluster/overview.ts'
 import { rankPattern } from '../../src/engine/cluster/script.ts'
+import { collectEvents } from '../../src/engine/engine.contract.ts'
 import type { TrainingJob } from '../../src/engine/engine.ts'
 import { missingTexts, prepareRealJob } from './real-job.ts'
 import { cpuSettings } from './settings.ts'
@@ -25,6 +26,9 @@ const never = new AbortController().signal
 
 const lossesOf = (events: readonly TrainingEvent[]) =>
   events.flatMap((event) => (event.type === 'step-end' ? [[event.step, event.loss]] : []))
+
+/** Mounting a small disk takes root, and a machine that allows it. */
+const canMount = spawnSync('unshare', ['--mount', 'mount', '-t', 'tmpfs', 'tmpfs', '/mnt']).status === 0
 
 /** Processes whose command line fits. */
 function findProcesses(pattern: string): number[] {
@@ -111,5 +115,33 @@ describe.skipIf(missingTexts !== '')(`a cluster job on real texts${missingTexts}
     expect(start?.type === 'training-start' && start.firstStep).toBeGreaterThan(3)
     expect(await cancelJob(join(job.outputFolder, 'cluster'), true)).toBe(true)
     await expect.poll(() => findProcesses(job.outputFolder), { timeout: 20_000 }).toEqual([])
+  })
+
+  it.skipIf(!canMount)('ends where the disk is full, and goes on from the last checkpoint once it is not', async () => {
+    const disk = join(folder, 'disk')
+    await mkdir(disk)
+    // Each checkpoint has a tokenizer of 11 MB: there is room for one.
+    expect(spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=30m', 'tmpfs', disk]).status).toBe(0)
+    try {
+      const job = await prepareRealJob(join(folder, 'full'), { outputFolder: join(disk, 'training'), steps: 8 })
+      await expect(follow(job)).rejects.toThrow(/^training on the cluster failed, after step \d+: the disk is full\./)
+      expect(findProcesses(job.outputFolder)).toEqual([])
+      expect(spawnSync('mount', ['-o', 'remount,size=300m', disk]).status).toBe(0)
+      const { events } = await follow(job)
+      const start = events[0]
+      expect(start?.type === 'training-start' && start.firstStep).toBeGreaterThan(1)
+      expect(events.at(-1)).toMatchObject({ type: 'training-end', step: 8 })
+    } finally {
+      spawnSync('umount', [disk])
+    }
+  })
+
+  it('says that memory ran out, and does not try again', async () => {
+    // Logits of a row of 16,384 tokens take 10 GB, in processes that may have 8 GB of addresses.
+    const job = await prepareRealJob(join(folder, 'memory'), { batch: { tokens: 16_384, sequenceTokens: 16_384 } })
+    const [setup = ''] = cpuSettings().setup
+    const small = new ClusterEngine(cpuSettings({ setup: [setup, 'ulimit -v 8000000'] }))
+    await expect(collectEvents(small, job)).rejects.toThrow(/memory ran out\. Start fewer processes/)
+    expect((await readRecord(join(job.outputFolder, 'cluster')))?.attempts).toHaveLength(1)
   })
 })

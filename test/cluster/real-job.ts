@@ -33,7 +33,7 @@ export async function prepareRealJob(folder: string, change: Partial<TrainingJob
     hidden_size: 64,
     num_hidden_layers: 2,
     intermediate_size: 128,
-    max_position_embeddings: 1024,
+    max_position_embeddings: 16_384,
   })
   for (const name of ['tokenizer.json', 'tokenizer_config.json'])
     await copyFile(join(tokenizer, name), join(job.model.folder, name))

@@ -1,5 +1,5 @@
 // The cluster engine through a real Slurm of one node on this machine: submitted, followed, cut off by its time limit with a
-// warning first, gone on with in the next job; a node script killed; none left behind. `npm run test:slurm` runs it.
+// warning first, gone on with in the next job; a process of it killed; none left behind. `npm run test:slurm` runs it.
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -8,8 +8,9 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { TrainingEvent } from '../../src/base/progress.ts'
 import { ClusterEngine } from '../../src/engine/cluster/cluster-engine.ts'
-import { readRecord } from '../../src/engine/cluster/job-record.ts'
+import { attemptFolder, readRecord } from '../../src/engine/cluster/job-record.ts'
 import { run } from '../../src/engine/cluster/launcher.ts'
+import { rankPattern } from '../../src/engine/cluster/script.ts'
 import { missingTexts, prepareRealJob } from './real-job.ts'
 import { cpuSettings } from './settings.ts'
 
@@ -65,6 +66,28 @@ describe.skipIf(reason !== '')(`a real Slurm${reason}`, () => {
       ({ handle }) => handle?.place === 'slurm' && handle.id,
     )
     expect(new Set(ids).size).toBe(starts.length)
+    expect((await run('squeue', ['--noheader'])).output).toBe('')
+  })
+
+  it('comes to the same losses after a process is killed, and leaves no job behind', async () => {
+    const quiet: TrainingEvent[] = []
+    const here = await prepareRealJob(join(folder, 'quiet'))
+    for await (const event of new ClusterEngine(cpuSettings({ processes: 2 })).train(here, never)) quiet.push(event)
+
+    const job = await prepareRealJob(join(folder, 'killed'))
+    const attempt = attemptFolder(join(job.outputFolder, 'cluster'), 1)
+    let events: TrainingEvent[] = []
+    let interruptions = 0
+    for await (const event of new ClusterEngine(cpuSettings({ processes: 2, place: 'slurm' })).train(job, never)) {
+      if (event.type === 'training-start') events = []
+      events.push(event)
+      if (event.type === 'training-interrupted') interruptions++
+      if (event.type === 'checkpoint-saved' && interruptions === 0) {
+        spawnSync('pkill', ['-KILL', '-o', '-f', '--', rankPattern(attempt)])
+      }
+    }
+    expect(interruptions).toBe(1)
+    expect(lossesOf(events)).toEqual(lossesOf(quiet))
     expect((await run('squeue', ['--noheader'])).output).toBe('')
   })
 

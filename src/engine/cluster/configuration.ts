@@ -70,7 +70,7 @@ function print(line: Line): string {
   return `${key}: ${JSON.stringify(value)}${why === undefined ? '' : `  # ${why}`}`
 }
 
-function modelLines({ job, folder }: ConfigurationInput): Line[] {
+function modelLines({ job, settings, folder, resumeFrom }: ConfigurationInput): Line[] {
   const { model, method } = job
   if (method.kind === 'full') {
     return [
@@ -80,11 +80,10 @@ function modelLines({ job, folder }: ConfigurationInput): Line[] {
   }
   return [
     ['model_name_or_path', model.folder],
-    [
-      'adapter_name_or_path',
-      `${folder}/${clusterFiles.adapter}`,
-      'the start that meikai drew from the seed: its B is 0',
-    ],
+    // Of an adapter, transformers' checkpoints under FSDP hold the first process's part alone; PEFT's file beside it is whole.
+    settings.sharding === 'fsdp' && resumeFrom !== undefined
+      ? ['adapter_name_or_path', resumeFrom, "the checkpoint's"]
+      : ['adapter_name_or_path', `${folder}/${clusterFiles.adapter}`, 'drawn from the seed by meikai: its B is 0'],
     ['finetuning_type', 'lora'],
     ['lora_rank', method.rank],
     ['lora_alpha', method.alpha],

@@ -1,4 +1,6 @@
 // Why a job failed, in one line, from the last lines of its log.
+import { statfs } from 'node:fs/promises'
+
 export interface Failure {
   /** What happened and what to do. */
   cause: string
@@ -13,12 +15,16 @@ export interface Known {
   retry: boolean
 }
 
+const fullDisk = {
+  cause: 'the disk is full. Free some space (meikai clean); the last whole checkpoint is kept.',
+  retry: false,
+}
+
 /** In the order in which they are looked for: what happened first is often followed by the others. */
 const ofTraining: readonly Known[] = [
   {
     pattern: /no space left on device|disk quota exceeded|inline_container.*(write|unexpected pos)/i,
-    cause: 'the disk is full. Free some space (meikai clean); the last whole checkpoint is kept.',
-    retry: false,
+    ...fullDisk,
   },
   {
     pattern: /CUDA out of memory|OutOfMemoryError|CUBLAS_STATUS_ALLOC_FAILED|hipErrorOutOfMemory/i,
@@ -61,6 +67,15 @@ const ofTraining: readonly Known[] = [
     retry: true,
   },
 ]
+
+/** Less than this is no room for a checkpoint, nor for the log to say so. */
+const leastFreeBytes = 2 ** 20
+
+/** What the disk of a failed job says where its log cannot: that it is full. */
+export async function explainByDisk(folder: string): Promise<Failure | undefined> {
+  const { bavail, bsize } = await statfs(folder)
+  return bavail * bsize < leastFreeBytes ? fullDisk : undefined
+}
 
 /**
  * @param status the job's exit status; undefined where it left none: it was killed, or its machine went down.

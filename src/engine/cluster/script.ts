@@ -32,7 +32,9 @@ done
 export function writeJobScript({ name, settings, attempt, folder }: ScriptInput): string {
   const { place, nodes } = settings
   const isBatch = place === 'slurm'
-  const start = isBatch ? `srun --ntasks=${nodes} --ntasks-per-node=1 bash node.sh` : 'bash node.sh'
+  const start = isBatch
+    ? `srun --ntasks=${nodes} --ntasks-per-node=1 --kill-on-bad-exit=1 bash node.sh`
+    : 'bash node.sh'
   const address = isBatch ? '"$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)"' : '127.0.0.1'
   return `#!/usr/bin/env bash
 # ${name}: written by meikai. It runs by hand too (bash job.sh), and then goes on from the last checkpoint.

@@ -7,7 +7,7 @@ import { adapterShapes, weightShapes } from '../../model/weights.ts'
 import type { TrainingJob } from '../engine.ts'
 import { listWholeCheckpoints, removeBrokenCheckpoints } from './checkpoints.ts'
 import { clusterFiles } from './configuration.ts'
-import { explainFailure } from './failure.ts'
+import { explainByDisk, explainFailure } from './failure.ts'
 import { type Ending, follow } from './follow.ts'
 import { logName, moveLog, readLines, recallHistory } from './history.ts'
 import { type Attempt, attemptFolder, clusterFolder, type JobRecord, readRecord, writeRecord } from './job-record.ts'
@@ -59,7 +59,8 @@ export async function* trainOnCluster(
     const kept = await finishedStep(output, record.rows.steps, job)
     if (kept !== undefined) {
       const result = join(job.outputFolder, 'result')
-      await collectResult(output, result, job)
+      // The best weights that transformers loads again at the end would be one process's alone under FSDP.
+      await collectResult(job.keep === 'best' ? join(output, `checkpoint-${kept}`) : output, result, job)
       yield { type: 'training-end', step: record.rows.steps, keptStep: kept, folder: result }
       return
     }
@@ -84,7 +85,9 @@ async function judgeEnding(
   }
   // A clean end before the last step is a checkpoint on request.
   const isClean = status === 0
-  const failure = isClean ? { cause: 'the time limit came.', retry: true } : explainFailure(tail, status)
+  const failure = isClean
+    ? { cause: 'the time limit came.', retry: true }
+    : ((await explainByDisk(folder)) ?? explainFailure(tail, status))
   const cause = `${failure.cause}${explanation === undefined ? '' : ` ${explanation}.`}`
   if (failure.retry && failures <= settings.retries) return cause
   const log = join(attemptFolder(folder, number), clusterFiles.log)
