@@ -4,8 +4,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { loadJsonLines } from '../base/files.ts'
-import { createTokenizer } from '../tokenizer/tokenizer.ts'
-import { type CorpusOptions, type CorpusProgress, type CorpusSource, countPasses, prepareCorpus } from './corpus.ts'
+import { Random } from '../base/random.ts'
+import { createTokenizer, type Tokenizer } from '../tokenizer/tokenizer.ts'
+import { type CorpusOptions, type CorpusProgress, type CorpusSource, prepareCorpus } from './corpus.ts'
+import { countPasses } from './corpus-mixture.ts'
+import { DocumentWork, type WorkSettings } from './document-work.ts'
 import type { SourceDocument } from './documents.ts'
 import type { TokenRow } from './records.ts'
 
@@ -38,23 +41,33 @@ function source(name: string, texts: string[], settings: Partial<CorpusSource> =
   return { name, role: 'domain', epochs: 1, documents, ...settings }
 }
 
-async function prepare(sources: CorpusSource[], settings: Partial<CorpusOptions> = {}) {
-  const place = join(folder, `run-${++runs}`)
+type Settings = Partial<CorpusOptions & WorkSettings & { tokenizer: Tokenizer; threads: number }>
+
+async function prepare(sources: CorpusSource[], settings: Settings = {}, place = join(folder, `run-${++runs}`)) {
   const files = {
     training: join(place, 'training.jsonl'),
     heldOut: join(place, 'held-out.jsonl'),
     general: join(place, 'general.jsonl'),
   }
-  const options: CorpusOptions = {
-    sources,
-    tokenizer,
+  const worked: WorkSettings = {
     seed: 1,
     heldOutShare: 0,
     duplicates: 'keep',
     overlapCharacters: 0,
     exam: [],
+    ...settings,
+  }
+  const workers = Array.from(
+    { length: settings.threads ?? 1 },
+    () => new DocumentWork(settings.tokenizer ?? tokenizer, worked),
+  )
+  const options: CorpusOptions = {
+    sources,
+    workers,
+    examItems: worked.exam.length,
     files,
     ...settings,
+    seed: worked.seed,
   }
   const progress: CorpusProgress[] = []
   const work = prepareCorpus(options)
@@ -200,27 +213,73 @@ it.each([
   for (const [i, expected] of passes.entries()) expect(found[i]).toBeCloseTo(expected, 10)
 })
 
-it('leaves nothing behind when it fails or is stopped', async () => {
+it('leaves only what it can go on from when it is stopped, and nothing in place', async () => {
   async function* failing(): AsyncGenerator<SourceDocument> {
     yield { id: 'a:1', text: 'あ' }
     throw new Error('unreadable')
   }
   await expect(prepare([source('a', [], { documents: failing() })])).rejects.toThrow('unreadable')
-  expect(await readdir(join(folder, `run-${runs}`))).toEqual([])
-  await expect(prepare([source('a', ['あ'])], { signal: AbortSignal.abort(new Error('stopped')) })).rejects.toThrow(
-    'stopped',
-  )
-  expect(await readdir(join(folder, `run-${runs}`))).toEqual([])
+  expect(await readdir(join(folder, `run-${runs}`))).toEqual(['spool'])
+  const stopped = prepare([source('a', ['あ'])], { signal: AbortSignal.abort(new Error('stopped')) })
+  await expect(stopped).rejects.toThrow('stopped')
+  expect((await readdir(join(folder, `run-${runs}`))).sort()).toEqual(['progress.json', 'spool'])
 })
 
-it('clears away what a killed run left', async () => {
+/** Two sources of different texts, with doubles within and between them. */
+const manyTexts = () => [
+  source('a', [...texts(700), ...texts(300), '問0123456789'.repeat(20), `${'問0123456789'.repeat(20)}。`], {
+    epochs: 1.5,
+  }),
+  source('b', [...texts(1200).reverse(), ...texts(900).map((text) => `い${text}`), '問0123456789'.repeat(20)], {
+    role: 'general',
+  }),
+]
+const manySettings: Settings = { heldOutShare: 0.1, duplicates: 'near', saveEveryCharacters: 400 }
+
+it.each([1, 3])('stopped anywhere with %i workers and taken up again, it comes to the same bytes', async (threads) => {
+  const whole = await prepare(manyTexts(), manySettings)
+  const place = join(folder, `stopped-${threads}`)
+  const random = new Random(threads, 'stops')
+  let stops = 0
+  for (;;) {
+    const controller = new AbortController()
+    let left = 500 * stops + random.integer(800)
+    const sources = manyTexts().map((one) => ({
+      ...one,
+      documents: (async function* () {
+        for await (const document of one.documents) {
+          if (left-- === 0) controller.abort(new Error('stopped'))
+          yield document
+        }
+      })(),
+    }))
+    try {
+      const again = await prepare(sources, { ...manySettings, threads, signal: controller.signal }, place)
+      expect(again.rows).toEqual(whole.rows)
+      expect(again.statistics).toEqual(whole.statistics)
+      break
+    } catch (error) {
+      expect(error).toEqual(new Error('stopped'))
+      stops++
+    }
+  }
+  expect(stops).toBeGreaterThan(0)
+  expect(whole.statistics.map(({ dropped }) => dropped)).toMatchObject([
+    { duplicate: 300, nearDuplicate: 1 },
+    { duplicate: 701, nearDuplicate: 0 },
+  ])
+})
+
+it('begins anew where what a killed run left cannot be gone on from', async () => {
   const place = join(folder, `run-${runs + 1}`)
   await mkdir(join(place, 'spool'), { recursive: true })
-  await writeFile(join(place, 'spool/9.jsonl'), 'x')
-  await writeFile(join(place, 'training.jsonl.partial'), 'left behind, and longer than what comes')
+  await writeFile(join(place, 'spool/0.jsonl'), 'left behind, and longer than what comes')
+  const note = { format: 1, source: 1, documents: 0, statistics: [], sizes: { '0.jsonl': 1000 } }
+  await writeFile(join(place, 'progress.json'), JSON.stringify(note))
   const { rows } = await prepare([source('a', ['あ'])])
   expect(rows.training).toHaveLength(1)
-  expect((await readdir(place)).sort()).toEqual(['general.jsonl', 'held-out.jsonl', 'training.jsonl'])
+  const files = ['general.jsonl', 'held-out.jsonl', 'progress.json', 'training.jsonl']
+  expect((await readdir(place)).sort()).toEqual(files)
 })
 
 it('tells how far it is', async () => {
@@ -233,11 +292,15 @@ it('tells how far it is', async () => {
   })()
   const sized = source('a', [], { documents: read, size: { bytes: 20_000_000, meter } })
   const { progress } = await prepare([sized, source('b', ['', ...texts(10)])])
-  expect(progress).toHaveLength(27)
-  expect(progress.filter((_, i) => [0, 9, 25, 26].includes(i))).toEqual([
+  const reading = progress.filter(({ note }) => note !== 'mixing')
+  expect(reading).toHaveLength(26)
+  expect(reading.filter((_, i) => [0, 9, 24, 25].includes(i))).toEqual([
     { done: 0.8, total: 20, unit: 'MB', note: '100 documents, 0 left out' },
     { done: 8, total: 20, unit: 'MB', note: '1,000 documents, 0 left out' },
     { done: 20, total: 20, unit: 'MB', note: '2,500 documents, 0 left out' },
     { done: 20, total: 20, unit: 'MB', note: '2,511 documents, 1 left out' },
   ])
+  const mixing = progress.filter(({ note }) => note === 'mixing')
+  expect(mixing.length).toBeGreaterThan(0)
+  expect(mixing.at(-1)!.done).toBe(mixing.at(-1)!.total)
 })

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { Random } from '../base/random.ts'
 import { cleaningKinds, cleanText } from './clean.ts'
-import { ExactDuplicates, NearDuplicates } from './duplicates.ts'
+import { ExactDuplicates, NearDuplicates, packSketch, sketchText, textKey, unpackSketch } from './duplicates.ts'
 
 it.each([
   ['きれいな文。\n\n次の段落　です。\n\tコード', 'きれいな文。\n\n次の段落　です。\n\tコード', []],
@@ -30,27 +30,53 @@ function alter(text: string, share: number): string {
   return [...text].map((character) => (random.uniform() < share ? '異' : character)).join('')
 }
 
+/** Whether a text like this one came before; short ones are like no other. */
+function isNear(duplicates: NearDuplicates, text: string): boolean {
+  const sketch = sketchText(text)
+  return sketch !== undefined && duplicates.add(sketch)
+}
+
 describe('doubles', () => {
   it('are exact to the character', () => {
     const duplicates = new ExactDuplicates()
-    expect(['あ', 'い', 'あ', 'あ '].map((text) => duplicates.add(text))).toEqual([false, false, true, false])
+    expect(['あ', 'い', 'あ', 'あ '].map((text) => duplicates.add(textKey(text)))).toEqual([false, false, true, false])
+    const many = Array.from({ length: 20_000 }, (_, i) => textKey(String(i)))
+    expect(many.filter((key) => duplicates.add(key))).toEqual([])
+    expect(many.filter((key) => !duplicates.add(key))).toEqual([])
+    expect([0n, 2n, 0n].map((key) => duplicates.add(key))).toEqual([false, false, true])
   })
 
   it('are near when nearly all runs are shared', () => {
     const duplicates = new NearDuplicates(0.85)
     const texts = Array.from({ length: 2000 }, (_, i) => invent(i))
-    expect(texts.filter((text) => duplicates.add(text))).toEqual([])
+    expect(texts.filter((text) => isNear(duplicates, text))).toEqual([])
     // One character in 300 lies in 5 of 296 runs: similarity 291/301 = 0.97; one in 20 leaves about 0.6.
     const slightly = texts.slice(0, 300).map((text) => `${text.slice(0, 150)}異${text.slice(151)}`)
-    expect(slightly.filter((text) => duplicates.add(text)).length).toBeGreaterThanOrEqual(298)
+    expect(slightly.filter((text) => isNear(duplicates, text)).length).toBeGreaterThanOrEqual(298)
     const greatly = texts.slice(300, 600).map((text) => alter(text, 0.05))
-    expect(greatly.filter((text) => duplicates.add(text)).length).toBeLessThanOrEqual(3)
+    expect(greatly.filter((text) => isNear(duplicates, text)).length).toBeLessThanOrEqual(3)
   })
 
   it('takes blanks for nothing, and short texts for no doubles', () => {
     const duplicates = new NearDuplicates(0.85)
-    expect(duplicates.add('同じ文を二度書いた。')).toBe(false)
-    expect(duplicates.add('同じ 文を\n二度書いた。')).toBe(true)
-    expect([duplicates.add('短い'), duplicates.add('短い')]).toEqual([false, false])
+    expect(isNear(duplicates, '同じ文を二度書いた。')).toBe(false)
+    expect(isNear(duplicates, '同じ 文を\n二度書いた。')).toBe(true)
+    expect([isNear(duplicates, '短い'), isNear(duplicates, '短い')]).toEqual([false, false])
+  })
+
+  it('forgets the oldest beyond what it is made for, and knows what was written down', () => {
+    const [duplicates, recalled] = [new NearDuplicates(0.85), new NearDuplicates(0.85)]
+    const sketches = Array.from({ length: 300 }, (_, i) => sketchText(invent(i))!)
+    for (const sketch of sketches) {
+      expect(duplicates.add(sketch)).toBe(false)
+      recalled.remember(unpackSketch(packSketch(sketch)))
+    }
+    expect(sketches.filter((sketch) => !duplicates.add(sketch) || !recalled.add(sketch))).toEqual([])
+    const random = new Random(0, 'sketches')
+    for (let i = 0; i < 1 << 16; i++) {
+      const hashes = Uint8Array.from({ length: 64 }, () => random.integer(256))
+      duplicates.remember({ hashes, bands: Uint32Array.from({ length: 16 }, () => random.integer(2 ** 32)) })
+    }
+    expect(sketches.filter((sketch) => duplicates.add(sketch))).toEqual([])
   })
 })

@@ -3,7 +3,7 @@
 import { stat } from 'node:fs/promises'
 import { UserError } from '../base/errors.ts'
 import { formatBytes, formatCount, formatDuration } from '../base/format.ts'
-import { countPasses } from '../data/corpus.ts'
+import { countPasses } from '../data/corpus-mixture.ts'
 import { listTextFiles } from '../data/text-files.ts'
 import type { Card } from '../engine/cluster/cards.ts'
 import { requireCard, settingsFor } from '../engine/cluster/choose.ts'

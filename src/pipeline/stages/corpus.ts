@@ -5,12 +5,12 @@ import { UserError } from '../../base/errors.ts'
 import { readJson, writeJson } from '../../base/files.ts'
 import { formatCount } from '../../base/format.ts'
 import { type CorpusSource, prepareCorpus } from '../../data/corpus.ts'
+import { openDocumentWorkers } from '../../data/document-workers.ts'
 import { measureDocuments, readDocuments, type SourceDocument } from '../../data/documents.ts'
 import type { CorpusStatistics, SourceStatistics } from '../../data/statistics.ts'
 import { type PromptOptions, printAnswered } from '../../exam/prompts.ts'
 import type { ExamItem, Way } from '../../exam/records.ts'
 import type { Recipe } from '../../recipe/recipe.ts'
-import { loadTokenizer } from '../../tokenizer/tokenizer.ts'
 import { locatePath, reads, readsFiles, readsTokenizer, tokenizerFolder } from '../models.ts'
 import { promptOptions, promptSettings, readsPrompts } from '../prompts.ts'
 import type { Dependency, Stage } from '../stage.ts'
@@ -45,23 +45,27 @@ export function corpusStage(recipe: Recipe, id: 'corpus' | 'foundation-corpus'):
       seed: recipe.seed,
     },
     async *run({ stage, folder, runFolder, signal }) {
-      const tokenizer = await loadTokenizer(tokenizerFolder(recipe, runFolder))
-      const [preference, test] = [
-        await loadQuestions(recipe, runFolder, 'preference'),
-        await loadQuestions(recipe, runFolder, 'test'),
+      const exam = [
+        ...(await loadQuestions(recipe, runFolder, 'preference')),
+        ...(await loadQuestions(recipe, runFolder, 'test')),
       ]
       const sources = [
         ...(await textSources(corpus.texts, runFolder)),
         ...(await pastSources(recipe, corpus, runFolder)),
       ]
+      const { heldOutShare, duplicates, overlapCharacters } = corpus
+      const { seed } = recipe
+      const workers = await openDocumentWorkers(
+        tokenizerFolder(recipe, runFolder),
+        { seed, heldOutShare, duplicates, overlapCharacters, exam },
+        sources.reduce((sum, { size }) => sum + (size?.bytes ?? 0), 0),
+        recipe.threads,
+      )
       const work = prepareCorpus({
         sources,
-        tokenizer,
-        seed: recipe.seed,
-        heldOutShare: corpus.heldOutShare,
-        duplicates: corpus.duplicates,
-        overlapCharacters: corpus.overlapCharacters,
-        exam: [...preference, ...test],
+        workers,
+        examItems: overlapCharacters > 0 ? exam.length : 0,
+        seed,
         files: {
           training: join(folder, files.training),
           heldOut: join(folder, files.heldOut),
@@ -69,9 +73,15 @@ export function corpusStage(recipe: Recipe, id: 'corpus' | 'foundation-corpus'):
         },
         signal,
       })
-      let step = await work.next()
-      for (; !step.done; step = await work.next()) yield { type: 'stage-progress', stage: stage.id, ...step.value }
-      const counts = step.value
+      let counts: CorpusStatistics
+      try {
+        let step = await work.next()
+        for (; !step.done; step = await work.next()) yield { type: 'stage-progress', stage: stage.id, ...step.value }
+        counts = step.value
+      } finally {
+        await Promise.all(workers.map((worker) => worker.close()))
+      }
+      await writeJson(join(folder, files.counts), counts)
       const { sources: statistics } = counts
       await writeJson(join(folder, files.counts), counts)
       const total = (count: (one: SourceStatistics) => number) => statistics.reduce((sum, one) => sum + count(one), 0)

@@ -1,0 +1,52 @@
+// Opens what documents are worked on by: worker threads for many texts, this thread for few.
+import { internal } from '../base/errors.ts'
+import { type RemoteWorker, startWorker } from '../base/worker-call.ts'
+import { loadTokenizer } from '../tokenizer/tokenizer.ts'
+import {
+  type DocumentLook,
+  DocumentWork,
+  type DocumentWorker,
+  type TokenisedBatch,
+  type WorkSettings,
+} from './document-work.ts'
+
+/** Below this, reading the tokenizer in every thread takes longer than the texts do in this one. */
+const bytesWorthThreads = 4_000_000
+
+/** Workers for texts of so many bytes: one a thread, or one in this thread. */
+export async function openDocumentWorkers(
+  tokenizerFolder: string,
+  settings: WorkSettings,
+  bytes: number,
+  threads: number,
+): Promise<DocumentWorker[]> {
+  if (bytes < bytesWorthThreads) return [new DocumentWork(await loadTokenizer(tokenizerFolder), settings)]
+  const suffix = import.meta.url.endsWith('.ts') ? '.ts' : '.js'
+  const remotes = Array.from({ length: threads }, () =>
+    startWorker(new URL(`./document-thread${suffix}`, import.meta.url)),
+  )
+  try {
+    return await Promise.all(remotes.map((remote) => openThread(remote, tokenizerFolder, settings)))
+  } catch (error) {
+    await Promise.all(remotes.map((remote) => remote.close()))
+    throw error
+  }
+}
+
+async function openThread(
+  remote: RemoteWorker,
+  tokenizerFolder: string,
+  settings: WorkSettings,
+): Promise<DocumentWorker> {
+  const call = async <Result>(method: string, args: unknown): Promise<Result> => {
+    let result: Result | undefined
+    for await (const event of remote.stream<Result>(method, args)) result = event
+    return result ?? internal(`${method} gave no result`)
+  }
+  return {
+    tooGeneral: await call<string[]>('open', { tokenizerFolder, settings }),
+    look: (batch) => call<DocumentLook[]>('look', batch),
+    tokenise: (kept) => call<TokenisedBatch>('tokenise', kept),
+    close: () => remote.close(),
+  }
+}
