@@ -40,7 +40,7 @@ const reply: CorpusReply = {
 await writeJson(replyFile, reply)
 
 async function prepare(): Promise<Omit<CorpusReply, 'seconds' | 'cpuSeconds'>> {
-  const exam = await loadExam({ path: job.exam, format: 'igakuqa' })
+  const exam = await loadExam({ path: job.exam, description: 'igakuqa' })
   const { size: bytes } = await stat(job.texts)
   const settings = { seed: 1, heldOutShare: 0.01, duplicates: 'near', overlapCharacters: 40, exam } as const
   const workers = await openDocumentWorkers(job.tokenizer, settings, bytes, job.threads)
