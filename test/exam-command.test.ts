@@ -111,7 +111,11 @@ describe('an examination of an endpoint', () => {
     await writeJsonLines(join(folder, 'overlap.jsonl'), [
       { document: 'web.jsonl:3', item: 'q4', kind: 'run', characters: 44, span: [0, 60] },
     ])
-    expect(await exam(`--out OUT --overlap ${join(folder, 'overlap.jsonl')}`)).toBe(0)
+    expect(await exam(`--out OUT --overlap ${join(folder, 'overlap.jsonl')} --top-p 0.9 --temperature 1`)).toBe(0)
+    expect(printed).toMatch(
+      /^With and without the items found in texts\n.*\n.*\nserved answer +15\/20 +75\.0 % +15\/19/m,
+    )
+    expect(server!.bodies[0]).toMatchObject({ temperature: 1, top_p: 0.9 })
     expect(await readFile(inOut('report.html'), 'utf8')).toMatch(
       /1 of the \d+ items \([\d.]+ %\) were found in the texts/,
     )
@@ -217,6 +221,8 @@ describe('what goes wrong', () => {
     ['--out OUT --ways answer,answer', 2, /stands twice/],
     ['--out OUT --samples 3 --temperature 0', 2, /temperature 0/],
     ['--out OUT --samples none', 2, /--samples none: must be a whole number/],
+    ['--out OUT --top-p 2', 2, /--top-p 2: must be above 0/],
+    ['--out OUT --adapter here', 2, /--adapter: is for a local model/],
     ['--out OUT --template nowhere', 1, /no template nowhere.*ja-chat/],
     ['--out OUT --shots 2', 1, /only 0 worked examples/],
     ['--out OUT --years 1999', 1, /no year 1999/],

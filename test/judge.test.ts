@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import { runCommandLine } from '../src/cli/dispatch.ts'
 import { FakeServer } from '../src/sampler/server/fake-server.fixture.ts'
+import { writeSmallModel } from './small-model.ts'
 
 let folder: string
 let server: FakeServer
@@ -33,6 +34,25 @@ beforeAll(async () => {
 afterAll(async () => {
   await server.close()
   await rm(folder, { recursive: true, force: true })
+})
+
+it('takes a model of a local folder, keeps what it wrote, and says that nothing could be read', async () => {
+  await writeSmallModel(path('model'), { max_position_embeddings: 2048 })
+  const log = vi.spyOn(console, 'log').mockImplementation(() => {})
+  try {
+    const line = ['judge', '--exam', path('exam.yaml'), '--answers', path('explained.jsonl')]
+    const local = [...line, '--model', path('model'), '--out', path('local.jsonl')]
+    expect(await runCommandLine([...local, '--json'])).toBe(0)
+    const result = { explanations: 20, judged: 0, unread: 20, sound: 0 }
+    expect(JSON.parse(log.mock.calls.at(-1)![0] as string)).toMatchObject(result)
+    const written = await readFile(path('local.jsonl'), 'utf8')
+    expect(written.trim().split('\n')).toHaveLength(20)
+    expect(await runCommandLine(local)).toBe(0)
+    expect(log.mock.calls.at(-2)![0]).toContain('no verdict that could be read')
+    expect(await readFile(path('local.jsonl'), 'utf8')).toBe(written)
+  } finally {
+    log.mockRestore()
+  }
 })
 
 async function judge(): Promise<unknown> {

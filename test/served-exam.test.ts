@@ -48,6 +48,7 @@ it('an endpoint that answers in 100 ms is kept at its limit for 95 % of the time
       },
       samples: 1,
       temperature: 0,
+      topP: 1,
       seed: 0,
       answerTokens: 1000,
       explainTokens: 1000,

@@ -1,4 +1,5 @@
 // What meikai judge does: asks, keeps every verdict at once, and says how far judges agree.
+import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { UserError } from '../base/errors.ts'
 import { formatPercent } from '../base/format.ts'
@@ -8,6 +9,7 @@ import { agreementOf, type Explained, type Judgement, judgeExplanations, loadJud
 import { loadAnswers } from '../exam/recorded.ts'
 import type { ExamItem } from '../exam/records.ts'
 import { scoreSystem } from '../exam/score.ts'
+import { openSampler } from '../pipeline/examination.ts'
 import { loadVerdicts } from '../preference/verdicts.ts'
 import { openJournal } from '../runs/journal.ts'
 import type { Sampler } from '../sampler/sampler.ts'
@@ -116,14 +118,9 @@ async function askAll(
   }
 }
 
-async function openJudge({ model, endpoints, 'key-variable': keyVariable }: JudgeRun): Promise<Sampler> {
-  if (endpoints.length === 0) {
-    const { openEmbeddedSampler } = await import('../sampler/embedded/embedded.ts')
-    const { availableParallelism } = await import('node:os')
-    return openEmbeddedSampler({ folder: model }, { threads: availableParallelism(), sequences: 16 })
-  }
-  const { openServerSampler } = await import('../sampler/server/server.ts')
-  return openServerSampler({
+function openJudge({ model, endpoints, 'key-variable': keyVariable }: JudgeRun): Promise<Sampler> {
+  if (endpoints.length === 0) return openSampler({ folder: model, threads: availableParallelism(), sequences: 16 })
+  return openSampler({
     endpoints: endpoints.map((url) => ({ url, concurrency: 16, ...(keyVariable !== undefined && { keyVariable }) })),
     model,
     api: 'chat',

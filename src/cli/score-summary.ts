@@ -1,10 +1,9 @@
 // What `meikai score` says as JSON: the scores, intervals and comparisons.
+import { type Accuracy, accuracyOf, bootstrapByCase } from '../exam/accuracy.ts'
 import type { Exam } from '../exam/exam.ts'
 import type { ReadingName } from '../exam/reading-names.ts'
 import { changedItems, type SystemScore } from '../exam/score.ts'
-import { clusteredBootstrap } from '../stats/bootstrap.ts'
 import { type Comparison, compareAll } from '../stats/comparisons.ts'
-import { wilsonInterval } from '../stats/intervals.ts'
 
 /** What is shown besides the scores themselves. */
 export interface ScoreViews {
@@ -24,9 +23,7 @@ export function describeScores(exam: Exam, scores: readonly SystemScore[], { oth
       reading: score.reading,
       years: score.years,
       total: score.total,
-      accuracy: score.total.correct / score.total.items,
-      wilson: wilsonInterval(score.total.correct, score.total.items),
-      clustered: clusteredAccuracy(score),
+      ...accuracyOf(score.scored),
       classes: score.classes,
       missing: score.missing,
       spread: score.spread,
@@ -44,10 +41,9 @@ export function describeScores(exam: Exam, scores: readonly SystemScore[], { oth
 /** The difference's interval with whole cases drawn within each year. */
 function clusteredDifference(scores: readonly SystemScore[], { first, second }: Comparison) {
   const [one, other] = [first, second].map((name) => scores.find((score) => score.name === name)!.scored)
-  return clusteredBootstrap(
+  return bootstrapByCase(
+    one!,
     one!.map(({ reading }, i) => Number(reading.correct) - Number(other![i]!.reading.correct)),
-    one!.map(({ item }) => item.cluster),
-    { seed: 0, draws: 1000, strata: one!.map(({ item }) => item.year ?? '') },
   )
 }
 
@@ -64,19 +60,7 @@ export function compareScores(scores: readonly SystemScore[]): Comparison[] {
   return compareAll(scores.map(({ name, scored }) => ({ name, right: scored.map(({ reading }) => reading.correct) })))
 }
 
-/** Accuracy over items with whole cases drawn within each year; undefined where there are too few. */
-export function clusteredAccuracy({ scored }: SystemScore) {
-  return clusteredBootstrap(
-    scored.map(({ reading }) => (reading.correct ? 1 : 0)),
-    scored.map(({ item }) => item.cluster),
-    { seed: 0, draws: 1000, strata: scored.map(({ item }) => item.year ?? '') },
-  )
-}
-
 /** The items alone that were not found in texts. */
-export function withoutFound({ scored }: SystemScore, found: ReadonlySet<string>) {
-  const kept = scored.filter(({ item }) => !found.has(item.id))
-  const correct = kept.filter(({ reading }) => reading.correct).length
-  const accuracy = kept.length === 0 ? undefined : correct / kept.length
-  return { correct, items: kept.length, accuracy, wilson: wilsonInterval(correct, kept.length) }
+export function withoutFound({ scored }: SystemScore, found: ReadonlySet<string>): Accuracy {
+  return accuracyOf(scored.filter(({ item }) => !found.has(item.id)))
 }

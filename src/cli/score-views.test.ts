@@ -86,6 +86,22 @@ test('the same as JSON: years by systems, classes that sum to the items, compari
   ])
 })
 
+test("an answer is looked for behind the cue of the prompts' template, or of the exam's language", async () => {
+  await writeFile(join(folder, 'cue.yaml'), 'answerCue: "最終>>"\n')
+  await writeFile(join(folder, 'cued.jsonl'), lines([{ id: 'q0', output: 'b ではと迷う。最終>> a', way: 'explain' }]))
+  const line = ['score', ...exam, '--answers', join(folder, 'cued.jsonl'), '--json']
+  const right = async (...more: string[]) => {
+    printed = ''
+    expect(await runCommandLine([...line, ...more])).toBe(0)
+    return JSON.parse(printed).systems[0].correct
+  }
+  expect(await right()).toBe(0)
+  expect(await right('--template', join(folder, 'cue.yaml'))).toBe(1)
+  await writeFile(join(folder, 'cue-of-english.yaml'), JSON.stringify({ ...description, language: 'fr' }))
+  expect(await runCommandLine(['score', '--exam', join(folder, 'cue-of-english.yaml'), ...answers])).toBe(1)
+  expect(complained).toMatch(/cue-of-english\.yaml:1: language/)
+})
+
 test('a choice of years, another reading, and item by item what it changes', async () => {
   const choice = ['--years', '2030', '--reading', 'published', '--changes', 'normalised']
   expect(await runCommandLine(['score', ...exam, ...answers.slice(0, 2), ...choice])).toBe(0)

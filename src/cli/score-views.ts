@@ -1,13 +1,13 @@
 // What `meikai score` says as tables that fit 100 columns.
 import { formatPercent } from '../base/format.ts'
+import { accuracyOf, sharesCases } from '../exam/accuracy.ts'
 import type { Exam } from '../exam/exam.ts'
 import type { ReadingName } from '../exam/reading-names.ts'
 import { readingNames } from '../exam/reading-names.ts'
 import { answerClasses } from '../exam/records.ts'
 import { changedItems, type SystemScore, type Tally } from '../exam/score.ts'
 import type { Comparison } from '../stats/comparisons.ts'
-import { wilsonInterval } from '../stats/intervals.ts'
-import { clusteredAccuracy, compareScores, type ScoreViews, withoutFound } from './score-summary.ts'
+import { compareScores, type ScoreViews, withoutFound } from './score-summary.ts'
 import { table } from './table.ts'
 
 /** Lines for people. */
@@ -19,10 +19,7 @@ export function printScores(exam: Exam, scores: readonly SystemScore[], { other,
     '',
     ...yearTable(scores),
     '',
-    ...section(
-      'Accuracy over items (95 %: Wilson; by case where items share one: bootstrap)',
-      accuracyTable(exam, scores),
-    ),
+    ...section('Accuracy over items (95 %: Wilson; by case where items share one: bootstrap)', accuracyTable(scores)),
     ...section('Outputs by class', classTable(scores)),
     ...section('Without and with a figure', figureTable(exam, scores)),
     ...section('With and without the items found in texts', found === undefined ? [] : foundTable(scores, found)),
@@ -54,14 +51,12 @@ function yearTable(scores: readonly SystemScore[]): string[] {
   )
 }
 
-function accuracyTable(exam: Exam, scores: readonly SystemScore[]): string[] {
-  const cases = exam.items.some(({ cluster }) => cluster !== undefined)
+function accuracyTable(scores: readonly SystemScore[]): string[] {
+  const cases = scores.some(({ scored }) => sharesCases(scored))
   return table(
     ['system', 'right', 'items', 'accuracy', 'Wilson', ...(cases ? ['by case'] : [])],
     scores.map((score) => {
-      const { correct, items } = score.total
-      const wilson = wilsonInterval(correct, items)
-      const clustered = cases ? clusteredAccuracy(score) : undefined
+      const { correct, items, wilson, clustered } = accuracyOf(score.scored)
       return [
         shorten(score.name),
         String(correct),

@@ -73,6 +73,8 @@ const descriptionSchema = z.strictObject({
   /** letter: answers are the options' letters; option-text: an option's own text. */
   answerForm: z.enum(['letter', 'option-text']).default('letter'),
   reading: z.enum(readingNames).default('normalised'),
+  /** Of the prompts, and of the answer cue that outputs are read by, where no template is named. */
+  language: z.enum(['ja', 'en']).default('ja'),
   /** Sections (blocks) whose items are compulsory; when given, all others are general. */
   compulsorySections: z.array(text()).optional(),
   /** Points by section and number, where the items have none of their own; the first rule that fits counts. */

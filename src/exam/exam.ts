@@ -6,6 +6,7 @@ import { dataPath, type ExamDescription, type LoadedDescription, loadDescription
 import { loadIgakuqa } from './igakuqa.ts'
 import { loadItems } from './items.ts'
 import type { ExamItem } from './records.ts'
+import { findTemplate } from './template-file.ts'
 
 export interface ExamSource {
   /** The data's file or folder. */
@@ -38,6 +39,8 @@ export interface Exam {
   knownIds: ReadonlySet<string>
   /** Years that are there whole, so that passing can be judged. */
   wholeYears: string[]
+  /** The answer cue of the prompts, by which outputs are read. */
+  answerCue: string
 }
 
 export interface ExamChoice {
@@ -47,6 +50,8 @@ export interface ExamChoice {
   years?: readonly string[] | undefined
   /** Leave out items with a figure. */
   textOnly?: boolean | undefined
+  /** The prompts' template, by name or file; that of the description's language when left out. */
+  template?: string | undefined
 }
 
 /**
@@ -67,7 +72,9 @@ export async function openExam(nameOrFile: string, choice: ExamChoice = {}): Pro
   checkTotals(all, loaded)
   const items = chooseItems(all, path, choice)
   const knownIds = new Set(all.map(({ id }) => id))
-  return { description, path, items, knownIds, wholeYears: choice.textOnly ? [] : [...(choice.years ?? yearsOf(all))] }
+  const { answerCue } = await findTemplate(choice.template ?? description.language, description.answerForm)
+  const wholeYears = choice.textOnly ? [] : [...(choice.years ?? yearsOf(all))]
+  return { description, path, items, knownIds, wholeYears, answerCue }
 }
 
 function yearsOf(items: readonly ExamItem[]): string[] {
@@ -87,7 +94,11 @@ async function loadLayout(path: string, { description }: LoadedDescription): Pro
   }
 }
 
-function chooseItems(all: ExamItem[], path: string, { years, textOnly }: Omit<ExamChoice, 'data'>): ExamItem[] {
+function chooseItems(
+  all: ExamItem[],
+  path: string,
+  { years, textOnly }: Pick<ExamChoice, 'years' | 'textOnly'>,
+): ExamItem[] {
   const there = yearsOf(all)
   const missing = years?.find((year) => !there.includes(year))
   if (missing !== undefined) {

@@ -4,7 +4,7 @@ import type { Exam } from './exam.ts'
 import { countClasses } from './grades.ts'
 import { judgePass, type PassResult } from './pass-marks.ts'
 import { type ReadingName, readingNames } from './reading-names.ts'
-import { type Reading, readBy } from './readings.ts'
+import { type Reading, type ReadingOptions, readBy } from './readings.ts'
 import type { RecordedAnswer, RecordedSystem } from './recorded.ts'
 import type { AnswerClass, ExamItem, ExamPart } from './records.ts'
 
@@ -46,6 +46,8 @@ export interface SystemScore {
   /** The same outputs under each reading. */
   spread: Record<ReadingName, Tally>
   scored: ScoredItem[]
+  /** What the outputs were read with. */
+  options: ReadingOptions
 }
 
 /**
@@ -54,12 +56,12 @@ export interface SystemScore {
  */
 export function scoreSystem(exam: Exam, system: RecordedSystem, reading: ReadingName): SystemScore {
   const answers = pairAnswers(exam, system)
-  const { answerForm: form } = exam.description
+  const options: ReadingOptions = { form: exam.description.answerForm, answerCue: exam.answerCue }
   const read = (name: ReadingName) =>
     exam.items.map((item): ScoredItem => {
       const answer = answers.get(item.id)
       if (answer === undefined) return { item, reading: unanswered }
-      return { item, answer, reading: readBy(name, answer, item, { form, answerCue: '答え：' }) }
+      return { item, answer, reading: readBy(name, answer, item, options) }
     })
   const scored = read(reading)
   const yearNames = [...new Set(exam.items.map(({ year }) => year ?? 'all'))]
@@ -83,6 +85,7 @@ export function scoreSystem(exam: Exam, system: RecordedSystem, reading: Reading
       readingNames.map((name) => [name, tally(name === reading ? scored : read(name))]),
     ) as Record<ReadingName, Tally>,
     scored,
+    options,
   }
 }
 
@@ -152,10 +155,10 @@ export interface ChangedItem {
 }
 
 /** The items of a scored system that another reading judges otherwise, in the exam's order. */
-export function changedItems({ scored }: SystemScore, other: ReadingName): ChangedItem[] {
+export function changedItems({ scored, options }: SystemScore, other: ReadingName): ChangedItem[] {
   return scored.flatMap(({ item, answer, reading }) => {
     if (answer === undefined) return []
-    const from = readBy(other, answer, item)
+    const from = readBy(other, answer, item, options)
     if (from.correct === reading.correct) return []
     const recorded = (answer.kept ?? answer.output).slice(0, 60)
     return [{ id: item.id, points: item.points, gold: item.gold, recorded, from, to: reading }]

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { UserError } from '../base/errors.ts'
 import { hashJson, readJson, writeJson, writeJsonLines } from '../base/files.ts'
 import type { RunEvent } from '../base/progress.ts'
+import type { ModelReference } from '../engine/engine.ts'
 import { type AskedPrompt, type AskingCost, estimateCost, type TokenPrices } from '../exam/cost.ts'
 import { examine } from '../exam/examination.ts'
 import { type PromptOptions, type PromptRecord, printPrompts, promptText } from '../exam/prompts.ts'
@@ -25,14 +26,22 @@ export interface ExaminationSettings {
   items: readonly ExamItem[]
   ways: readonly ExaminationWay[]
   prompts: PromptOptions
-  model: { folder: string; threads: number; sequences: number } | ServerSettings
+  model: LocalModel | ServerSettings
   /** Answers an item and way; several are put to the vote. */
   samples: number
   temperature: number
+  /** Nucleus; 1 draws from all tokens. */
+  topP: number
   seed: number
   /** The most new tokens. */
   answerTokens: number
   explainTokens: number
+}
+
+export interface LocalModel extends ModelReference {
+  threads: number
+  /** Sequences written at the same time. */
+  sequences: number
 }
 
 export const examinationFiles = {
@@ -137,9 +146,11 @@ function listRankings({ items, ways, prompts }: ExaminationSettings) {
 
 /** Writes down what is asked, or sees that the folder holds just that. */
 async function claimFolder(settings: ExaminationSettings, prompts: PromptRecord[], folder: string): Promise<void> {
-  const { exam, ways, model, samples, temperature, seed, answerTokens, explainTokens } = settings
+  const { exam, ways, model, samples, temperature, topP, seed, answerTokens, explainTokens } = settings
   const served =
-    'folder' in model ? { folder: model.folder } : { name: model.model, api: model.api, dialect: model.dialect }
+    'folder' in model
+      ? { folder: model.folder, adapter: model.adapter ?? null }
+      : { name: model.model, api: model.api, dialect: model.dialect }
   const records = [...prompts, ...listRankings(settings)]
   const identity = {
     exam,
@@ -148,6 +159,7 @@ async function claimFolder(settings: ExaminationSettings, prompts: PromptRecord[
     model: served,
     samples,
     temperature,
+    topP,
     seed,
     answerTokens,
     explainTokens,
@@ -172,10 +184,11 @@ async function claimFolder(settings: ExaminationSettings, prompts: PromptRecord[
   await writeJson(file, identity)
 }
 
-async function openSampler(model: ExaminationSettings['model']): Promise<Sampler> {
+/** Opens a local model or a served one. */
+export async function openSampler(model: LocalModel | ServerSettings): Promise<Sampler> {
   if ('folder' in model) {
     const { openEmbeddedSampler } = await import('../sampler/embedded/embedded.ts')
-    return openEmbeddedSampler({ folder: model.folder }, model)
+    return openEmbeddedSampler(model, model)
   }
   const { openServerSampler } = await import('../sampler/server/server.ts')
   return openServerSampler(model)
@@ -188,9 +201,9 @@ async function* answerAll(
   folder: string,
   signal: AbortSignal,
 ): AsyncGenerator<RunEvent, GradedAnswer[]> {
-  const { items, model, samples, temperature, seed } = settings
+  const { items, model, samples, temperature, topP, seed } = settings
   const decode = (maxTokens: number): SamplingSettings => {
-    return { maxTokens, temperature, topP: 1, topK: 0, stopTokens: [], stopStrings: [], seed }
+    return { maxTokens, temperature, topP, topK: 0, stopTokens: [], stopStrings: [], seed }
   }
   const journal = await openJournal<WrittenAnswer>(join(folder, examinationFiles.written))
   try {

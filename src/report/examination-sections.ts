@@ -1,11 +1,11 @@
 // The tables of an examination's report: systems, years with pass marks, classes, comparisons, explanations, flagged items.
 import { formatCount, formatPercent } from '../base/format.ts'
 import type { LocatedOverlap } from '../data/exam-overlap.ts'
+import { accuracyOf, sharesCases } from '../exam/accuracy.ts'
 import { countExplanations } from '../exam/explanation-counts.ts'
 import type { PassResult } from '../exam/pass-marks.ts'
-import { clusteredBootstrap } from '../stats/bootstrap.ts'
 import type { Comparison } from '../stats/comparisons.ts'
-import { type Interval, wilsonInterval } from '../stats/intervals.ts'
+import type { Interval } from '../stats/intervals.ts'
 import type { ExaminationInput, ExaminedItem, ExaminedSystem } from './examination-report.ts'
 import { explanationTable } from './explanation-section.ts'
 import { breakable, html, type Markup } from './markup.ts'
@@ -22,26 +22,16 @@ export function systemsSection({ systems }: ExaminationInput): Markup {
     const judged = Object.values(years).flatMap(({ pass }) => pass ?? [])
     const passed = judged.filter(({ passed }) => passed).length
     return html`
-<tr><th scope="row">${breakable(name)}</th><td><span class="figure">${percent(share(total.correct, total.items))}</span><small>${interval(accuracyInterval(scored))}</small><small>${formatCount(total.correct)} of ${formatCount(total.items)}</small></td><td><span class="figure">${formatCount(total.points)}</span><small>of ${formatCount(total.possible)}</small><small>${percent(share(total.points, total.possible))}</small></td>${passing && html`<td><span class="figure">${judged.length === 0 ? MISSING : passed}</span>${judged.length > 0 && html`<small>of ${judged.length} ${judged.length === 1 ? 'exam' : 'exams'}</small>`}</td>`}</tr>`
+<tr><th scope="row">${breakable(name)}</th><td><span class="figure">${percent(share(total.correct, total.items))}</span><small>${interval(intervalOf(scored))}</small><small>${formatCount(total.correct)} of ${formatCount(total.items)}</small></td><td><span class="figure">${formatCount(total.points)}</span><small>of ${formatCount(total.possible)}</small><small>${percent(share(total.points, total.possible))}</small></td>${passing && html`<td><span class="figure">${judged.length === 0 ? MISSING : passed}</span>${judged.length > 0 && html`<small>of ${judged.length} ${judged.length === 1 ? 'exam' : 'exams'}</small>`}</td>`}</tr>`
   })}
 </tbody></table>
 <p class="note">Intervals: 95 %, ${clustered ? 'from a bootstrap that draws whole cases, since items share them' : 'Wilson’s'}. Items without an answer count as wrong.</p>`
 }
 
-/** Right over items, with whole cases drawn where items share one. */
-function accuracyInterval(scored: readonly ExaminedItem[]): Interval | undefined {
-  const right = scored.filter(({ reading }) => reading.correct).length
-  if (!sharesCases(scored)) return wilsonInterval(right, scored.length)
-  return clusteredBootstrap(
-    scored.map(({ reading }) => Number(reading.correct)),
-    scored.map(({ item }) => item.cluster),
-    { seed: 0, draws: 1000, strata: scored.map(({ item }) => item.year ?? '') },
-  )
-}
-
-function sharesCases(scored: readonly ExaminedItem[]): boolean {
-  const cases = scored.flatMap(({ item }) => item.cluster ?? [])
-  return new Set(cases).size < cases.length
+/** By case where items share one. */
+function intervalOf(scored: readonly ExaminedItem[]): Interval | undefined {
+  const { clustered, wilson } = accuracyOf(scored)
+  return clustered ?? wilson
 }
 
 export function yearsSection({ systems }: ExaminationInput): Markup {
@@ -123,7 +113,7 @@ export function flaggedSection({ systems }: ExaminationInput, overlaps: readonly
   if (count === 0) return html`<p>None of the ${formatCount(items)} items was found in the texts.</p>`
   const cell = (scored: readonly ExaminedItem[]) => {
     const right = scored.filter(({ reading }) => reading.correct).length
-    return html`<td><span class="figure">${percent(share(right, scored.length))}</span><small>${interval(accuracyInterval(scored))}</small><small>${right} of ${scored.length}</small></td>`
+    return html`<td><span class="figure">${percent(share(right, scored.length))}</span><small>${interval(intervalOf(scored))}</small><small>${right} of ${scored.length}</small></td>`
   }
   return html`<p>${formatCount(count)} of the ${formatCount(items)} items (${formatPercent(count / items)}) were found in the texts.</p>
 <table class="results"><caption>Share right with and without these items</caption>

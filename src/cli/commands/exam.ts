@@ -1,17 +1,18 @@
 // meikai exam: examines a model or an endpoint; and the exams that meikai knows, what one holds, and where it is from.
 import { UserError } from '../../base/errors.ts'
 import { defineCommand, jsonOption } from '../command.ts'
+import { choiceOptions, endpointOptions, examOptions } from '../exam-options.ts'
 
 const args = {
   action: { type: 'positional', required: false, description: 'list, show or fetch; to examine, leave it out' },
   name: { type: 'positional', required: false, description: "For show and fetch: an exam's name, or its .yaml file" },
-  exam: { type: 'string', valueHint: 'EXAM', description: "An exam's name (meikai exam list), or its .yaml file" },
-  data: { type: 'string', valueHint: 'PATH', description: "The exam's data; for fetch, where to put it" },
-  years: { type: 'string', valueHint: 'LIST', description: 'Which years, such as 2018,2019' },
-  'text-only': { type: 'boolean', description: 'Leave out questions with a figure' },
+  exam: { ...examOptions.exam, required: false },
+  data: { ...examOptions.data, description: "The exam's data; for fetch, where to put it" },
+  ...choiceOptions,
   items: { type: 'string', valueHint: 'NUMBER', description: 'A seeded choice of so many questions' },
   model: { type: 'string', valueHint: 'MODEL', description: "A model's folder, or its name at the endpoint" },
-  endpoint: { type: 'string', valueHint: 'URL', description: 'Where it is served, up to /v1; may stand several times' },
+  adapter: { type: 'string', valueHint: 'FOLDER', description: "A PEFT adapter on top of a local model's folder" },
+  ...endpointOptions,
   api: {
     type: 'string',
     valueHint: 'NAME',
@@ -24,7 +25,6 @@ const args = {
     default: 'plain',
     description: 'The kind of endpoint: plain, openai, vllm',
   },
-  'key-variable': { type: 'string', valueHint: 'NAME', description: 'The environment variable that holds the key' },
   concurrency: { type: 'string', valueHint: 'NUMBER', default: '16', description: 'Calls at once, an endpoint' },
   'requests-per-minute': {
     type: 'string',
@@ -36,7 +36,7 @@ const args = {
   template: {
     type: 'string',
     valueHint: 'NAME',
-    description: 'Prompts: ja, en, ja-chat, en-chat, or your own .yaml file',
+    description: "Prompts: ja, en, ja-chat, en-chat, or your own .yaml file (default: by the exam's language)",
   },
   shots: { type: 'string', valueHint: 'NUMBER', default: '0', description: 'Worked examples before each question' },
   examples: {
@@ -51,6 +51,12 @@ const args = {
   },
   samples: { type: 'string', valueHint: 'NUMBER', default: '1', description: 'Answers a question, put to the vote' },
   temperature: { type: 'string', valueHint: 'NUMBER', description: '0 for one answer, 0.8 for several, if left out' },
+  'top-p': {
+    type: 'string',
+    valueHint: 'NUMBER',
+    default: '1',
+    description: 'Draw from the likeliest tokens of this share',
+  },
   'answer-tokens': { type: 'string', valueHint: 'NUMBER', default: '64', description: 'Longest answer given at once' },
   'explain-tokens': { type: 'string', valueHint: 'NUMBER', default: '1024', description: 'Longest explanation' },
   'price-in': { type: 'string', valueHint: 'NUMBER', description: 'Price of a million tokens read, for the estimate' },

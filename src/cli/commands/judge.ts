@@ -1,10 +1,10 @@
 // meikai judge: a model judges explained answers, and how far it, the rule and people agree.
 import { repeatedValues } from '../arguments.ts'
 import { defineCommand, jsonOption } from '../command.ts'
+import { endpointOptions, examOptions } from '../exam-options.ts'
 
 const args = {
-  exam: { type: 'string', valueHint: 'EXAM', required: true, description: "An exam's name, or its .yaml file" },
-  data: { type: 'string', valueHint: 'PATH', description: "The exam's data" },
+  ...examOptions,
   answers: {
     type: 'string',
     valueHint: 'FILE',
@@ -17,8 +17,7 @@ const args = {
     required: true,
     description: "The judge: a model's folder, or its name at the endpoint",
   },
-  endpoint: { type: 'string', valueHint: 'URL', description: 'Where it is served, up to /v1; may stand several times' },
-  'key-variable': { type: 'string', valueHint: 'NAME', description: 'The environment variable that holds the key' },
+  ...endpointOptions,
   template: {
     type: 'string',
     valueHint: 'FILE',

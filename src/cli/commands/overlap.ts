@@ -2,10 +2,10 @@
 import { UserError } from '../../base/errors.ts'
 import { repeatedValues } from '../arguments.ts'
 import { defineCommand, jsonOption } from '../command.ts'
+import { examOptions } from '../exam-options.ts'
 
 const args = {
-  exam: { type: 'string', valueHint: 'EXAM', required: true, description: "An exam's name, or its .yaml file" },
-  data: { type: 'string', valueHint: 'PATH', description: "The exam's data" },
+  ...examOptions,
   texts: {
     type: 'string',
     valueHint: 'PATH',

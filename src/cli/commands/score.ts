@@ -4,27 +4,27 @@ import { nearest } from '../../base/nearest.ts'
 import { type ReadingName, readingNames } from '../../exam/reading-names.ts'
 import { repeatedValues } from '../arguments.ts'
 import { defineCommand, jsonOption } from '../command.ts'
+import { choiceOptions, examOptions } from '../exam-options.ts'
 
 const args = {
-  exam: {
+  ...examOptions,
+  answers: {
     type: 'string',
-    valueHint: 'EXAM',
-    required: true,
-    description: "An exam's name (meikai exam list), or its .yaml file",
+    valueHint: 'FILE',
+    description: 'Lines of {"id", "output"}; several files compare; left out, systems recorded with the data',
   },
-  data: {
-    type: 'string',
-    valueHint: 'PATH',
-    description: "The exam's data; its recorded systems are scored without --answers",
-  },
-  answers: { type: 'string', valueHint: 'FILE', description: 'Lines of {"id", "output"}; several files compare' },
   reading: {
     type: 'string',
     valueHint: 'NAME',
     description: `How answers are read: ${readingNames.join(', ')} (default: the exam's)`,
   },
-  years: { type: 'string', valueHint: 'LIST', description: 'Which years, such as 2018,2019' },
-  'text-only': { type: 'boolean', description: 'Leave out questions with a figure' },
+  ...choiceOptions,
+  template: {
+    type: 'string',
+    valueHint: 'NAME',
+    description:
+      "What the answers' prompts were made with: its answer cue is looked for (default: the exam's language)",
+  },
   changes: {
     type: 'string',
     valueHint: 'READING',
@@ -64,12 +64,12 @@ export const score = defineCommand({
       purpose: 'a page to look through: filters, and every system on every item',
     },
   ],
-  async run({ args: { exam: name, data, years, json, ...options }, rawArgs }) {
+  async run({ args: { exam: name, data, years, template, json, ...options }, rawArgs }) {
     const { openExam } = await import('../../exam/exam.ts')
     const { loadAnswers, loadRecordedSystems } = await import('../../exam/recorded.ts')
     const { scoreSystem } = await import('../../exam/score.ts')
     const other = options.changes === undefined ? undefined : toReading(options.changes, '--changes')
-    const exam = await openExam(name, { data, years: years?.split(','), textOnly: options['text-only'] })
+    const exam = await openExam(name, { data, years: years?.split(','), textOnly: options['text-only'], template })
     const reading = options.reading === undefined ? exam.description.reading : toReading(options.reading, '--reading')
     const files = repeatedValues(rawArgs, args, 'answers')
     const systems =
