@@ -49,7 +49,7 @@ export function showOutlook(name: string, plan: Outlook, { json, price, states, 
   const head = ['stage', 'state', 'where', 'tokens', 'a GPU', 'time', 'GPU hours', ...paid]
   for (const line of table(head, rows)) console.log(line)
   for (const { id, arithmetic } of left) if (arithmetic !== undefined) console.log(`${id}: ${arithmetic}`)
-  if (disk !== undefined) console.log(describeDisk(disk))
+  if (disk !== undefined) console.log(describeDisk(disk, new Set(left.map(({ id }) => id))))
   const costs = cost === undefined ? '' : `, ${cost.toFixed(2)} at ${price} an hour`
   const what = left.length < stages.length ? 'What is left takes' : 'Together'
   console.log(
@@ -57,6 +57,8 @@ export function showOutlook(name: string, plan: Outlook, { json, price, states, 
   )
 }
 
-export function describeDisk({ bytes, freeBytes }: DiskNeed): string {
+/** @param left the stages that are to run. */
+export function describeDisk({ stages, freeBytes }: DiskNeed, left: ReadonlySet<string>): string {
+  const bytes = stages.reduce((sum, stage) => sum + (left.has(stage.id) ? stage.bytes : 0), 0)
   return `Disk: up to ${formatBytes(bytes)} for weights; ${formatBytes(freeBytes)} are free.`
 }

@@ -53,7 +53,7 @@ export async function showPlan(
   for (const line of table(['stage', 'state', 'time', 'disk', 'why, or what'], rows)) console.log(line)
   const seconds = [...times.values()].reduce((sum, one) => sum + one, 0)
   if (estimate !== undefined) console.log(`Time: about ${formatDuration(seconds)} at most, reading and grading apart.`)
-  if (disk !== undefined) console.log(describeDisk(disk))
+  if (disk !== undefined) console.log(describeDisk(disk, toRun))
 }
 
 async function examine(loaded: LoadedRecipe, runsFolder: string) {

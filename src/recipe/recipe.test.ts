@@ -72,6 +72,7 @@ it.each([
   [['prefer.keep=best', 'pair.heldOutShare=0'], smallest, 'prefer.keep: best needs held-out pairs'],
   [['corpus.sequenceTokens=4096'], smallest, 'pretrain.batchTokens: must hold a row'],
   [[], smallest.replace('preference: {path: p.jsonl}, ', ''), 'recipe.yaml:4: exam: has no preference items'],
+  [['engine={kind: cluster, nodes: 2}'], smallest, 'engine.nodes: 2, but place: here is one machine'],
   [['name=a/b'], smallest, 'name: must be letters'],
 ])('rejects %j', async (overrides, text, message) => {
   await expect(load(text, overrides)).rejects.toThrow(message)

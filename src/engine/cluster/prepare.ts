@@ -1,7 +1,5 @@
 // What is written before a job starts: the tokens, the initial adapter, each attempt's configuration and scripts.
-import { createHash } from 'node:crypto'
 import { chmod, mkdir, readdir, rm, stat } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { internal, UserError } from '../../base/errors.ts'
 import { hashFile, hashJson, writeFileAtomic, writeFolderAtomic, writeJson } from '../../base/files.ts'
@@ -12,6 +10,7 @@ import { initialLora } from '../../training/initial-values.ts'
 import type { TrainingJob } from '../engine.ts'
 import { clusterFiles, deepspeedSettings, writeConfiguration } from './configuration.ts'
 import { attemptFolder, type JobRecord } from './job-record.ts'
+import { derivePort, findPort } from './ports.ts'
 import { writeJobScript, writeNodeScript } from './script.ts'
 import { type ClusterSettings, worldSize } from './settings.ts'
 import { writeTrainingRows } from './training-rows.ts'
@@ -129,21 +128,4 @@ export async function prepareAttempt(
     await chmod(join(attempt, name), 0o755)
   }
   return attempt
-}
-
-/** A port that is free on this machine just now. */
-function findPort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 29_500))
-    })
-  })
-}
-
-/** On another machine's free ports nothing is known: one of 20,000, another for each attempt. */
-function derivePort(attempt: string): number {
-  return 20_000 + (createHash('sha256').update(attempt).digest().readUInt32BE() % 20_000)
 }

@@ -62,6 +62,14 @@ it('finds an environment, GPUs and their links, and tells what each training tak
   )
 })
 
+it('says where processes meet: on a free port here, on ports that must be open between nodes', async () => {
+  expect(await findings()).toContainEqual(expect.stringMatching(/^good: ports: .* free one, now \d+$/))
+  await writeProgram('bin/sinfo', 'echo main up 1:00 4 gpu:4')
+  const found = await findings(['engine.place=slurm', 'engine.nodes=2'])
+  expect(found).toContainEqual(expect.stringMatching(/^good: ports: nodes meet on one of 20000 to 29999/))
+  expect(found).toContainEqual('good: Slurm: main up 1:00 4 gpu:4')
+})
+
 it.each<[string, () => Promise<unknown>, string[], RegExp]>([
   [
     'no environment',

@@ -9,6 +9,7 @@ import {
   listGpus,
 } from '../../engine/cluster/environment.ts'
 import { run } from '../../engine/cluster/launcher.ts'
+import { findPort, nodePorts } from '../../engine/cluster/ports.ts'
 import type { LoadedRecipe } from '../../recipe/recipe.ts'
 import { outlook } from '../outlook.ts'
 import { clusterSettings } from '../tools.ts'
@@ -23,6 +24,7 @@ export async function* inspectCluster(
   yield* inspectPackages('training', environment, ['engine', 'environment'], locate)
   if (place === 'slurm') yield* inspectSlurm(locate, partition)
   else if (device === 'gpu' && card !== undefined) yield* inspectGpus(recipe.engine.processes, card)
+  yield* inspectPorts(locate, place, recipe.engine.nodes)
   if (card === undefined) return undefined
   const plan = yield* attempt('memory', ['engine'], locate, () => outlook(recipe, runsFolder))
   for (const { id, arithmetic } of plan?.stages ?? []) {
@@ -69,6 +71,22 @@ async function* inspectGpus(processes: number, card: { name: string; bytes: numb
       const used = `GPU ${i} is in use: ${formatBytes(gpu.freeBytes)} of ${formatBytes(gpu.bytes)} are free. A server of yours?`
       yield { severity: 'warning', subject: 'cluster', message: used }
     }
+  }
+}
+
+/** Where the processes of a job meet: found here, only told of other machines. */
+async function* inspectPorts(
+  locate: LoadedRecipe['locate'],
+  place: 'here' | 'slurm',
+  nodes: number,
+): AsyncGenerator<Finding> {
+  const port = place === 'slurm' ? undefined : yield* attempt('cluster', ['engine', 'place'], locate, findPort)
+  const range = `${nodePorts.first} to ${nodePorts.last}`
+  if (port !== undefined) {
+    yield { severity: 'good', subject: 'cluster', message: `ports: processes meet on a free one, now ${port}` }
+  } else if (place === 'slurm' && nodes > 1) {
+    const message = `ports: nodes meet on one of ${range} of the first: they must be open between them`
+    yield { severity: 'good', subject: 'cluster', message }
   }
 }
 
