@@ -18,8 +18,8 @@ afterAll(() => rm(folder, { recursive: true }))
 /** Nothing is on this machine. */
 const elsewhere = () => ({ MEIKAI_SHARED: join(folder, 'nothing'), MEDICAL_CORPUS: join(folder, 'nothing') })
 
-async function plan(name: string): Promise<Outlook> {
-  const { recipe } = await loadRecipe(join(root, 'recipes', name), { environment: elsewhere() })
+async function plan(name: string, overrides: string[] = []): Promise<Outlook> {
+  const { recipe } = await loadRecipe(join(root, 'recipes', name), { environment: elsewhere(), overrides })
   return outlook(recipe, folder)
 }
 
@@ -74,6 +74,14 @@ it('plans 7B on one GPU and 0.5B in this process', async () => {
     place: 'this process',
     tokens: 200 * 1024 * 4,
   })
+  const secondsOf = ({ stages }: Outlook, wanted: string) =>
+    stages.find(({ id }) => id === wanted)?.seconds ?? Number.NaN
+  for (const id of ['sample-cpt', 'examine-base']) expect(secondsOf(half, id), id).toBeGreaterThan(0)
+  // How fast the machine is cancels out.
+  const share = (of: Outlook) => secondsOf(of, 'pretrain') / secondsOf(of, 'prefer-cpt+rpo')
+  const longer = await plan('qwen2.5-0.5b-laptop.yaml', ['pretrain.steps=400'])
+  expect(share(longer) / share(half)).toBeCloseTo(2, 6)
+  expect(half.hereBytes).toBeGreaterThan(4 * 0.49e9)
 })
 
 it.each(['preferred-medllm-qwen-72b.yaml', 'qwen2.5-7b-one-gpu.yaml', 'qwen2.5-0.5b-laptop.yaml'])(

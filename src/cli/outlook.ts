@@ -49,6 +49,7 @@ export function showOutlook(name: string, plan: Outlook, { json, price, states, 
   const head = ['stage', 'state', 'where', 'tokens', 'a GPU', 'time', 'GPU hours', ...paid]
   for (const line of table(head, rows)) console.log(line)
   for (const { id, arithmetic } of left) if (arithmetic !== undefined) console.log(`${id}: ${arithmetic}`)
+  if (plan.hereBytes !== undefined) console.log(`Memory: about ${formatBytes(plan.hereBytes)} at most, here.`)
   if (disk !== undefined) console.log(describeDisk(disk, new Set(left.map(({ id }) => id))))
   const costs = cost === undefined ? '' : `, ${cost.toFixed(2)} at ${price} an hour`
   const what = left.length < stages.length ? 'What is left takes' : 'Together'

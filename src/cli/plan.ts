@@ -1,10 +1,11 @@
 // The plan of a run, for --dry-run: every stage with its state and reason, the time and disk it will need.
 import { formatBytes, formatDuration } from '../base/format.ts'
+import { findAbsent } from '../pipeline/absent.ts'
 import { estimateDisk } from '../pipeline/disk.ts'
 import { diagnose } from '../pipeline/doctor/diagnose.ts'
 import type { RunEstimate } from '../pipeline/doctor/estimate.ts'
 import type { Finding } from '../pipeline/doctor/finding.ts'
-import { findAbsent, outlook } from '../pipeline/outlook.ts'
+import { outlook } from '../pipeline/outlook.ts'
 import { planRecipe } from '../pipeline/run.ts'
 import { findStates } from '../pipeline/states.ts'
 import type { LoadedRecipe } from '../recipe/recipe.ts'

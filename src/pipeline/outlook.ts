@@ -1,10 +1,7 @@
 // The outlook of a run whose parts are elsewhere: what is absent here, and what each stage will take, from the sizes that the
 // recipe states and the model's published shape. Upper bounds: every output and pair is taken to be as long as it may be.
-import { stat } from 'node:fs/promises'
-import { UserError } from '../base/errors.ts'
 import { formatBytes, formatCount, formatDuration } from '../base/format.ts'
 import { countPasses } from '../data/corpus-mixture.ts'
-import { listTextFiles } from '../data/text-files.ts'
 import type { Card } from '../engine/cluster/cards.ts'
 import { requireCard, settingsFor } from '../engine/cluster/choose.ts'
 import {
@@ -16,12 +13,13 @@ import {
   trainingTime,
 } from '../engine/cluster/memory.ts'
 import type { ModelConfig } from '../model/config.ts'
-import { miniaturePrefix } from '../recipe/paths.ts'
 import type { Recipe } from '../recipe/recipe.ts'
+import { measureMatrixRate } from '../runtime/matrix-rate.ts'
+import { type Absent, findAbsent, textBytes } from './absent.ts'
+import { estimateRun } from './doctor/estimate.ts'
 import { expandStages } from './expand.ts'
 import { findModelShape } from './model-shape.ts'
 import type { Stage } from './stage.ts'
-import { findModelFolder } from './stages/download.ts'
 import { clusterSettings, startSettings } from './tools.ts'
 import { jobSettings } from './training.ts'
 
@@ -36,16 +34,18 @@ export interface OutlookStage {
   memoryBytes?: number
   /** The arithmetic of memory and time. */
   arithmetic?: string
-  seconds?: number
+  seconds?: number | undefined
   gpuHours?: number
 }
 
 export interface Outlook {
   /** Settings whose files are not on this machine. */
-  absent: { setting: string; path: string }[]
+  absent: Absent[]
   stages: OutlookStage[]
   /** Questions that the arithmetic could not answer, and what to say in the recipe. */
   unknown: string[]
+  /** Of what runs in this process, at its height. */
+  hereBytes?: number
 }
 
 /** Share of a card's rate that writing text reaches, many sequences at once: an assumption. */
@@ -55,51 +55,33 @@ const tokensPerByte = 0.25
 /** Tokens of a prompt with its worked examples, where questions are not there to be counted. */
 const promptTokens = 1000
 
-/** The settings that name what is not on this machine. */
-export async function findAbsent(recipe: Recipe, runsFolder: string): Promise<Outlook['absent']> {
-  const absent: Outlook['absent'] = []
-  const { folder } = recipe.model
-  if (folder.startsWith(miniaturePrefix)) return absent
-  const isHere = async (path: string) =>
-    stat(path).then(
-      () => true,
-      () => false,
-    )
-  const model = await findModelFolder(recipe, runsFolder)
-  if (model === undefined || !(await isHere(model))) absent.push({ setting: 'model', path: folder })
-  for (const [i, { path }] of recipe.corpus.texts.entries()) {
-    if ((await textBytes(path)) === undefined) absent.push({ setting: `corpus.texts.${i}`, path })
-  }
-  for (const part of ['past', 'preference', 'test', 'shots'] as const) {
-    const path = recipe.exam[part]?.path
-    if (path !== undefined && !(await isHere(path))) absent.push({ setting: `exam.${part}`, path })
-  }
-  return absent
-}
-
-/** Bytes of a source's files, or undefined where there are none. */
-async function textBytes(path: string): Promise<number | undefined> {
-  try {
-    let bytes = 0
-    for (const file of await listTextFiles(path)) bytes += (await stat(file.path)).size
-    return bytes
-  } catch (error) {
-    if (error instanceof UserError) return undefined
-    throw error
-  }
-}
-
 export async function outlook(recipe: Recipe, runsFolder: string): Promise<Outlook> {
   const unknown: string[] = []
   const config = await findModelShape(recipe, runsFolder)
   if (config === undefined) unknown.push(`model: the shape of ${recipe.model.folder} is not known here.`)
   const sizes = { recipe, config, corpusTokens: await countCorpus(recipe, unknown), items: countItems(recipe, unknown) }
   const { stages } = expandStages(recipe, true)
-  return {
-    absent: await findAbsent(recipe, runsFolder),
-    stages: stages.map((stage) => describeStage(stage, sizes)),
-    unknown,
+  const described = stages.map((stage) => describeStage(stage, sizes))
+  const known = { absent: await findAbsent(recipe, runsFolder), unknown }
+  const here = await estimateHere(sizes, stages)
+  if (here === undefined) return { ...known, stages: described }
+  const seconds = new Map(here.stages.map((one) => [one.id, one.seconds]))
+  const timed = described.map((stage) => ({ seconds: seconds.get(stage.id), ...stage }))
+  return { ...known, stages: timed, hereBytes: here.bytes }
+}
+
+/** What this process takes with an engine and a sampler of its own: the doctor's estimate, on sizes in place of texts. */
+async function estimateHere({ recipe, config, corpusTokens, items }: Sizes, stages: Stage[]) {
+  if (recipe.engine.kind === 'cluster' || recipe.sampler.kind === 'server') return undefined
+  if (config === undefined || corpusTokens === undefined || recipe.foundation !== undefined) return undefined
+  const prompts = (count = 0) => Array.from({ length: count }, () => new Array<number>(promptTokens).fill(0))
+  const test = prompts(items.test)
+  const sizes = {
+    ...{ recipe, config, stages, corpusTokens, foundationTokens: 0, modelFolder: recipe.model.folder },
+    preferencePrompts: prompts(items.preference),
+    testPrompts: { answer: test, explain: test },
   }
+  return estimateRun(sizes, await measureMatrixRate(recipe.threads))
 }
 
 /** Tokens of one pass over the texts. */

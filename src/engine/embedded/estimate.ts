@@ -28,8 +28,9 @@ const autoShare = 0.8
 /** Steps that are looked at to learn their size. */
 const sampledSteps = 20
 
-export async function estimateTraining(job: TrainingJob): Promise<Estimate> {
-  const config = await loadModelConfig(job.model.folder)
+/** @param known the model's shape, where it is known already. */
+export async function estimateTraining(job: TrainingJob, known?: ModelConfig): Promise<Estimate> {
+  const config = known ?? (await loadModelConfig(job.model.folder))
   const records = await readRecords(job.trainingFile, job.objective, config.vocabularySize)
   const steps = countSteps(records, job, documentRowTokens(job, config.contextTokens))
   const { sample, bytes, trainable } = measureMemory(job, config, records)

@@ -17,7 +17,7 @@ import { heldAs, jobSettings } from '../training.ts'
 export interface RunSizes {
   recipe: Recipe
   config: ModelConfig
-  /** Where config.json lies. */
+  /** Where it is, or will be. */
   modelFolder: string
   stages: readonly Stage[]
   /** Tokens of one pass over the texts. */
@@ -136,11 +136,12 @@ async function estimatePretrain(sizes: RunSizes, isFoundation: boolean, folder: 
     return { id: String(i), source: '', tokens: new Array(rowTokens).fill(0), lossFrom: 1 }
   })
   const steps = settings.steps ?? Math.max(1, Math.ceil((settings.epochs * total) / stepTokens))
-  return estimateTraining({
+  const job = {
     ...(await prepareJob(sizes, { ...settings, steps }, folder, rows)),
-    objective: { kind: 'next-token' },
+    objective: { kind: 'next-token' as const },
     batch: { tokens: batchTokens, sequenceTokens: rowTokens },
-  })
+  }
+  return estimateTraining(job, config)
 }
 
 async function estimatePrefer(sizes: RunSizes, folder: string): Promise<Estimate> {
@@ -157,11 +158,13 @@ async function estimatePrefer(sizes: RunSizes, folder: string): Promise<Estimate
     return { id: String(i), question, promptTokens, chosenTokens: response, rejectedTokens: response }
   })
   const steps = settings.steps ?? Math.max(1, Math.ceil((settings.epochs * pairs) / settings.pairsPerStep))
-  return estimateTraining({
+  const reference = { folder: modelFolder }
+  const job = {
     ...(await prepareJob(sizes, { ...settings, steps }, folder, rows)),
-    objective: { kind: 'preference', loss: 'rpo', beta, alpha: nllWeight, reference: { folder: modelFolder } },
+    objective: { kind: 'preference' as const, loss: 'rpo' as const, beta, alpha: nllWeight, reference },
     batch: { pairs: settings.pairsPerStep, maxTokens: recipe.pair.maxTokens },
-  })
+  }
+  return estimateTraining(job, config)
 }
 
 /** The part of a job that both trainings share, on rows written for the engine to look at. */
