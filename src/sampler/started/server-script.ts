@@ -51,12 +51,18 @@ export function writeServerScript({ name, served, settings, folder, leaseSeconds
 # as long as somebody writes another number into the file \`lease\` every ${leaseSeconds} seconds.
 ${place === 'slurm' ? `${batchLines(name, settings, folder).join('\n')}\n` : ''}cd ${quote(folder)} || exit 1
 
+# Jobs in groups of their own, to be ended whole.
+set -m
 server=
+end_all() {
+  [ -n "$server" ] && kill -KILL -- "-$server" 2> /dev/null
+  # Here this script leads a session: what left the group is in it still, and so is the script.
+  pkill -KILL -s $$
+}
 finish() {
   printf '{"status": %d, "endedAt": %d}\\n' "$1" "$(date +%s)" > ${serverFiles.exit}.partial &&
     mv ${serverFiles.exit}.partial ${serverFiles.exit}
-  # Its own session, where it leads one: workers that the server left.
-  pkill -KILL -s $$
+  end_all
 }
 trap 'status=$?; trap - EXIT; finish $status' EXIT
 trap '[ -n "$server" ] && kill -TERM "$server" 2> /dev/null' TERM INT
@@ -86,7 +92,7 @@ server=$!
     sleep 20
     kill -KILL "$server" 2> /dev/null
   done
-  pkill -KILL -s $$
+  end_all
 ) &
 
 ${waitFor('server')}`
