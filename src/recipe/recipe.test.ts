@@ -74,6 +74,14 @@ it.each([
   [[], smallest.replace('preference: {path: p.jsonl}, ', ''), 'recipe.yaml:4: exam: has no preference items'],
   [['engine={kind: cluster, nodes: 2}'], smallest, 'engine.nodes: 2, but place: here is one machine'],
   [['name=a/b'], smallest, 'name: must be letters'],
+  [['sampler={kind: server}'], smallest, 'sampler.endpoints: is empty'],
+  [['sampler.start={}'], smallest, 'sampler.start: starts a server in place of endpoints'],
+  [['sampler={kind: server, start: {}}'], smallest, 'sampler.dialect: must be vllm where vLLM is started'],
+  [
+    ['sampler={kind: server, dialect: vllm, adapters: true, start: {}}', 'pretrain.base=nf4'],
+    smallest,
+    'sampler.adapters: would be put on weights that they were not learnt on',
+  ],
 ])('rejects %j', async (overrides, text, message) => {
   await expect(load(text, overrides)).rejects.toThrow(message)
 })
