@@ -22,13 +22,13 @@ async function ask<Answer>(method: string, args: unknown = {}): Promise<Answer> 
   throw new Error(`${method}: no answer`)
 }
 
-// Other work on the machine can only slow an attempt down: one of three has to reach the bound.
+// Long enough calls that two cores with other work on them keep up.
 it('10,000 prompts x 8 samples over 8 endpoints with faults: exact counts, ideal time, flat memory', {
-  retry: 2,
+  timeout: 240_000,
 }, async () => {
   const urls = await ask<string[]>('start', {
     servers: 8,
-    latency: { least: 200, most: 300 },
+    latency: { least: 400, most: 600 },
     faulty: true,
   } satisfies Served)
   const sampler = openServerSampler({
@@ -41,11 +41,16 @@ it('10,000 prompts x 8 samples over 8 endpoints with faults: exact counts, ideal
     attempts: 10,
   })
   const requests = Array.from({ length: PROMPTS }, (_, i) => ({ id: `q${i}`, prompt: `prompt ${i}`, samples: SAMPLES }))
+  const { signal } = new AbortController()
+  // What is compiled and connected in the first seconds is no part of the time.
+  const first = requests.slice(0, 1000).map((request) => ({ ...request, samples: 1 }))
+  for await (const _ of sampler.sample(first, plainSettings, signal));
+  const { busyMilliseconds: busyBefore } = await ask<ServedReport>('report')
   const seen = new Uint8Array(PROMPTS * SAMPLES)
   const heaps: number[] = []
   const began = performance.now()
   let count = 0
-  for await (const { id, sample } of sampler.sample(requests, plainSettings, new AbortController().signal)) {
+  for await (const { id, sample } of sampler.sample(requests, plainSettings, signal)) {
     seen[Number(id.slice(1)) * SAMPLES + sample]!++
     if (++count % 10_000 === 0) heaps.push(process.memoryUsage().heapUsed / 2 ** 20)
   }
@@ -60,7 +65,7 @@ it('10,000 prompts x 8 samples over 8 endpoints with faults: exact counts, ideal
   expect(injected.rests).toBe(2)
 
   // Ideal: all places always busy with what the endpoints take for a call, but for the outage and the rests.
-  const ideal = (busyMilliseconds + CONCURRENCY * LOST_MILLISECONDS) / (urls.length * CONCURRENCY)
+  const ideal = (busyMilliseconds - busyBefore + CONCURRENCY * LOST_MILLISECONDS) / (urls.length * CONCURRENCY)
   const megabytes = heaps.map((heap) => heap.toFixed(0)).join(' ')
   console.log(
     `${(milliseconds / 1000).toFixed(1)} s, ${(milliseconds / ideal).toFixed(3)} of the ideal; ${megabytes} MB`,
