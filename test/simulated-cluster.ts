@@ -8,7 +8,14 @@ import { readSafetensorsHeader, readTensor } from '../src/formats/safetensors.ts
 import { writeSafetensors } from '../src/formats/safetensors-writer.ts'
 
 /** What can happen: meikai: whoever follows the job dies; the job goes on. */
-export const faults = ['rank killed', 'job vanished', 'checkpoint torn', 'time limit', 'meikai killed'] as const
+export const faults = [
+  'rank killed',
+  'job vanished',
+  'checkpoint torn',
+  'time limit',
+  'meikai killed',
+  'meikai killed at the next start',
+] as const
 export type Fault = (typeof faults)[number]
 
 /** Faults at moments counted in steps taken by all attempts together. */
@@ -41,6 +48,7 @@ export class SimulatedCluster implements Surroundings {
   private readonly schedule: Schedule
   private readonly running = new Map<string, Trainer>()
   private started = 0
+  private diesAtStart = false
   private moments = 0
 
   constructor(schedule: Schedule) {
@@ -61,7 +69,16 @@ export class SimulatedCluster implements Surroundings {
         this.running.set(id, { id, attempt, step: Number(from), settings })
         this.mostAtOnce = Math.max(this.mostAtOnce, this.running.size)
         await mkdir(String(settings.output_dir), { recursive: true })
+        if (this.diesAtStart) {
+          // The job runs, and nobody wrote down which it is.
+          this.diesAtStart = false
+          throw new MeikaiKilled()
+        }
         return { place: 'slurm', id }
+      },
+      find: async (attempt) => {
+        const found = [...this.running.values()].find((trainer) => trainer.attempt === attempt)
+        return found && { place: 'slurm', id: found.id }
       },
       state: async (job) => (this.running.has(idOf(job)) ? 'running' : 'gone'),
       stop: async (job) => this.end(idOf(job), 0),
@@ -142,6 +159,10 @@ export class SimulatedCluster implements Surroundings {
         return this.end(trainer.id, 0)
       case 'meikai killed':
         throw new MeikaiKilled()
+      case 'meikai killed at the next start':
+        this.diesAtStart = true
+        this.running.delete(trainer.id)
+        return
     }
   }
 

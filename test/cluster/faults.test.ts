@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { TrainingEvent } from '../../src/base/progress.ts'
 import { ClusterEngine } from '../../src/engine/cluster/cluster-engine.ts'
-import { attemptFolder, readRecord } from '../../src/engine/cluster/job-record.ts'
+import { attemptFolder, type JobRecord, readRecord, writeRecord } from '../../src/engine/cluster/job-record.ts'
 import { cancelJob, listJobs } from '../../src/engine/cluster/overview.ts'
 import { rankPattern } from '../../src/engine/cluster/script.ts'
 import { collectEvents } from '../../src/engine/engine.contract.ts'
@@ -77,6 +77,10 @@ describe.skipIf(missingTexts !== '')(`a cluster job on real texts${missingTexts}
     })
     expect(killed).toEqual(['rank', 'driver'])
     expect(first.starts).toBe(3)
+    // Nor was written down which process it is.
+    const record = (await readRecord(cluster)) as JobRecord
+    delete record.attempts[2]?.handle
+    await writeRecord(cluster, record)
     const { events, starts } = await follow(job)
     expect(starts).toBe(1)
     expect((await readRecord(cluster))?.attempts.length).toBe(3)

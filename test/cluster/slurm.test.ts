@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { TrainingEvent } from '../../src/base/progress.ts'
 import { ClusterEngine } from '../../src/engine/cluster/cluster-engine.ts'
 import { attemptFolder, readRecord } from '../../src/engine/cluster/job-record.ts'
-import { run } from '../../src/engine/cluster/launcher.ts'
+import { launchers, run } from '../../src/engine/cluster/launcher.ts'
 import { rankPattern } from '../../src/engine/cluster/script.ts'
 import { missingTexts, prepareRealJob } from './real-job.ts'
 import { cpuSettings } from './settings.ts'
@@ -83,10 +83,13 @@ describe.skipIf(reason !== '')(`a real Slurm${reason}`, () => {
       events.push(event)
       if (event.type === 'training-interrupted') interruptions++
       if (event.type === 'checkpoint-saved' && interruptions === 0) {
+        const [first] = (await readRecord(join(job.outputFolder, 'cluster')))?.attempts ?? []
+        expect(await launchers.slurm.find(attempt)).toEqual(first?.handle)
         spawnSync('pkill', ['-KILL', '-o', '-f', '--', rankPattern(attempt)])
       }
     }
     expect(interruptions).toBe(1)
+    expect(await launchers.slurm.find(attempt)).toBeUndefined()
     expect(lossesOf(events)).toEqual(lossesOf(quiet))
     expect((await run('squeue', ['--noheader'])).output).toBe('')
   })

@@ -11,6 +11,8 @@ export type JobHandle = { place: 'here'; pid: number; began: string } | { place:
 
 export interface Launcher {
   start(attempt: string): Promise<JobHandle>
+  /** The job that runs or waits with an attempt's script, where there is one: for jobs whose handle was never written down. */
+  find(attempt: string): Promise<JobHandle | undefined>
   /** waiting: in the queue; gone: ended, however. */
   state(job: JobHandle): Promise<'waiting' | 'running' | 'gone'>
   /** Asks for a checkpoint and a clean end. */
@@ -39,6 +41,12 @@ export const launchers: Record<JobHandle['place'], Launcher> = {
         await log.close()
       }
     },
+    async find(attempt) {
+      const script = join(attempt, clusterFiles.script).replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
+      const pid = Number((await run('pgrep', ['-f', '-x', '--', `bash ${script}`])).output.split('\n')[0])
+      const began = pid > 0 ? await beginningOf(pid) : undefined
+      return began === undefined ? undefined : { place: 'here', pid, began }
+    },
     async state(job) {
       const { pid, began } = asProcess(job)
       return (await beginningOf(pid)) === began ? 'running' : 'gone'
@@ -62,6 +70,13 @@ export const launchers: Record<JobHandle['place'], Launcher> = {
         throw new UserError(`sbatch refused ${join(attempt, clusterFiles.script)}: ${(errors || output).trim()}`)
       }
       return { place: 'slurm', id }
+    },
+    async find(attempt) {
+      const { status, output, errors } = await run('squeue', ['--noheader', '--me', '--format=%i %o'])
+      if (status !== 0) throw new UserError(`squeue does not answer: ${errors.trim()}`)
+      const script = join(attempt, clusterFiles.script)
+      const id = output.split('\n').find((line) => line.trim().endsWith(` ${script}`))
+      return id === undefined ? undefined : { place: 'slurm', id: id.trim().split(' ')[0] ?? '' }
     },
     async state(job) {
       const { status, output, errors } = await run('squeue', ['--noheader', '--format=%T', `--jobs=${idOf(job)}`])

@@ -11,6 +11,7 @@ import { explainByDisk, explainFailure } from './failure.ts'
 import { type Ending, follow } from './follow.ts'
 import { logName, moveLog, readLines, recallHistory } from './history.ts'
 import { type Attempt, attemptFolder, clusterFolder, type JobRecord, readRecord, writeRecord } from './job-record.ts'
+import type { Launcher } from './launcher.ts'
 import { checkJob, hashClusterJob, prepareAttempt, prepareJob } from './prepare.ts'
 import { collectResult, finishedStep } from './result.ts'
 import { lastStep, type Session, type Surroundings } from './session.ts'
@@ -109,6 +110,7 @@ async function openJob(
     await writeRecord(folder, record)
     return record
   }
+  if (known !== undefined) await recoverHandle(known, folder, surroundings.launcher(settings.place))
   const last = known?.attempts.at(-1)
   if (last?.handle !== undefined) {
     await surroundings.launcher(last.handle.place).kill(last.handle, attemptFolder(folder, last.number))
@@ -120,9 +122,20 @@ async function openJob(
   return record
 }
 
+/** meikai may have ended between a job's start and its writing down: what runs is found by its script. */
+async function recoverHandle(record: JobRecord, folder: string, launcher: Launcher): Promise<void> {
+  const last = record.attempts.at(-1)
+  if (last === undefined || last.handle !== undefined) return
+  const handle = await launcher.find(attemptFolder(folder, last.number))
+  if (handle === undefined) return
+  last.handle = handle
+  await writeRecord(folder, record)
+}
+
 /** The attempt to follow: the last one while it runs or has not been looked at, or a new one from the last whole checkpoint. */
 async function currentAttempt(session: Session): Promise<Attempt> {
   const { folder, job, settings, record, launcher } = session
+  await recoverHandle(record, folder, launcher)
   const output = join(folder, clusterFiles.output)
   const last = record.attempts.at(-1)
   if (last?.handle !== undefined) {
