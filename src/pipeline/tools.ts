@@ -42,13 +42,13 @@ export async function shareGpus(
 
 /** The recipe's sampler.start as the keeper of servers takes it: where jobs run stands in the engine's section. */
 export function startSettings({ engine, sampler }: Recipe): StartSettings {
-  const { place, partition, account, timeLimit, setup, retries } = engine
+  const { place, partition, account, batchOptions, timeLimit, setup, retries } = engine
   const { environment, gpus, concurrency: _, ...start } = sampler.start ?? internal('no server is to be started')
   return {
     ...start,
     environment: environment ?? join(cacheFolder(), 'serving'),
     gpus: gpus ?? (engine.device === 'cpu' ? 0 : engine.processes),
-    ...{ place, partition, account, timeLimit, setup, retries },
+    ...{ place, partition, account, batchOptions, timeLimit, setup, retries },
   }
 }
 

@@ -40,6 +40,10 @@ export const engineSettings = z.strictObject({
       .optional(),
     'Of a Slurm job, HH:MM:SS or D-HH:MM:SS. A training that needs longer goes on in the next job.',
   ),
+  batchOptions: setting(
+    z.array(z.string().regex(/^--[a-z]/, 'must be an option of sbatch, e.g. --mem=0.')).default([]),
+    'Further options of sbatch, one a string: --cpus-per-task=32 (processes of a node share them), --mem=0, --qos=long.',
+  ),
   warningSeconds: setting(
     count().default(300),
     'How long before the time limit a checkpoint is asked for: longer than a step and its saving.',

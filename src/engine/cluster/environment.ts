@@ -90,8 +90,15 @@ export interface EnvironmentReport {
   problems: string[]
 }
 
-/** Looks at an environment, made by meikai or not. */
-export async function inspectEnvironment(kind: EnvironmentKind, folder: string): Promise<EnvironmentReport> {
+/**
+ * Looks at an environment, made by meikai or not.
+ * @param more packages that are no part of the pinned list, and are needed too.
+ */
+export async function inspectEnvironment(
+  kind: EnvironmentKind,
+  folder: string,
+  more: readonly string[] = [],
+): Promise<EnvironmentReport> {
   const isThere = await access(join(folder, 'bin/python')).then(
     () => true,
     () => false,
@@ -125,6 +132,11 @@ export async function inspectEnvironment(kind: EnvironmentKind, folder: string):
     // torch's own builds carry a suffix: 2.11.0+cu128.
     if (version !== undefined && version.split('+')[0] !== pinned.get(name))
       problems.push(`${name} is ${version}, tried with ${pinned.get(name)}`)
+  }
+  for (const name of more) {
+    const version = found.get(name)
+    if (version === undefined) problems.push(`${name} is missing`)
+    else versions[name] = version
   }
   return { versions, problems }
 }

@@ -58,6 +58,7 @@ export async function hashClusterJob(job: TrainingJob, settings: ClusterSettings
     timeLimit: _limit,
     partition: _partition,
     account: _account,
+    batchOptions: _options,
     warningSeconds: _warning,
     ...place
   } = settings

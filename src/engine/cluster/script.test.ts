@@ -59,6 +59,29 @@ it('passes on what it is set to, and writes how the training ended', async () =>
   expect(log).toContain(`-m llamafactory.launcher ${join(folder, 'attempt-1/train.yaml')}`)
 })
 
+it('asks Slurm for what it is set to', () => {
+  const there = { ...settings(), place: 'slurm', nodes: 2, device: 'gpu', timeLimit: '1:00:00' } as const
+  const batchOptions = ['--mem=0', '--qos=long']
+  const script = { name: 'a-job', settings: { ...there, batchOptions }, folder, attempt: '/a', port: 29_500 }
+  expect(
+    writeJobScript(script)
+      .split('\n')
+      .filter((line) => line.startsWith('#SBATCH')),
+  ).toEqual([
+    '#SBATCH --job-name=a-job',
+    '#SBATCH --nodes=2',
+    '#SBATCH --ntasks-per-node=1',
+    '#SBATCH --gpus-per-node=2',
+    '#SBATCH --time=1:00:00',
+    '#SBATCH --signal=USR1@60',
+    '#SBATCH --output=/a/log.txt',
+    '#SBATCH --open-mode=append',
+    '#SBATCH --no-requeue',
+    '#SBATCH --mem=0',
+    '#SBATCH --qos=long',
+  ])
+})
+
 it('waits for the training whatever warnings come, which reach every process', async () => {
   const { pid, ended, read } = await start('echo begun; for i in 1 2 3 4 5 6 7 8; do sleep 0.1; done; echo done')
   await expect.poll(() => read('log.txt').catch(() => ''), { timeout: 10_000 }).toContain('begun')

@@ -51,7 +51,7 @@ trap 'status=$?; trap - EXIT; finish $status' EXIT
 trap '[ -n "$work" ] && kill -TERM "$work" 2> /dev/null' TERM INT USR1
 
 export MASTER_ADDR=${address}
-rm -f ${clusterFiles.exit}
+${isBatch ? '# srun does not take it over by itself.\n[ -n "$SLURM_CPUS_PER_TASK" ] && export SRUN_CPUS_PER_TASK="$SLURM_CPUS_PER_TASK"\n' : ''}rm -f ${clusterFiles.exit}
 mkdir -p ${quote(`${folder}/${clusterFiles.output}`)}
 ${start} >> ${clusterFiles.log} 2>&1 &
 work=$!
@@ -59,7 +59,7 @@ ${waitFor('work')}`
 }
 
 function batchLines(name: string, settings: ClusterSettings, attempt: string): string[] {
-  const { nodes, processes, device, partition, account, timeLimit, warningSeconds } = settings
+  const { nodes, processes, device, partition, account, timeLimit, warningSeconds, batchOptions = [] } = settings
   const options: [string, string | number | undefined][] = [
     ['job-name', name],
     ['nodes', nodes],
@@ -73,9 +73,9 @@ function batchLines(name: string, settings: ClusterSettings, attempt: string): s
     ['output', `${attempt}/${clusterFiles.log}`],
     ['open-mode', 'append'],
   ]
-  const lines = options.flatMap(([key, value]) => (value === undefined ? [] : [`#SBATCH --${key}=${value}`]))
+  const lines = options.flatMap(([key, value]) => (value === undefined ? [] : [`--${key}=${value}`]))
   // meikai starts it again itself, from a checkpoint that it has looked at.
-  return [...lines, '#SBATCH --no-requeue']
+  return [...lines, '--no-requeue', ...batchOptions].map((line) => `#SBATCH ${line}`)
 }
 
 /** What the processes that train are known by: their command line. The agent's differs. */

@@ -24,6 +24,8 @@ export interface ClusterSettings {
   account?: string | undefined
   /** HH:MM:SS or D-HH:MM:SS, as sbatch reads it. */
   timeLimit?: string | undefined
+  /** Further options of sbatch, as it takes them: --mem=0. */
+  batchOptions?: readonly string[]
   /** Before the time limit, seconds: training is asked for a checkpoint then. */
   warningSeconds: number
   /** Shell lines before the training, e.g. 'module load cuda'. */

@@ -77,6 +77,12 @@ it.each<[string, () => Promise<unknown>, string[], RegExp]>([
     [],
     /^error: .*environment is not there\. Make it: meikai cluster install training/,
   ],
+  [
+    'a package of a setting of its own',
+    () => writePackages(pinned),
+    ['engine.sharding=zero3', 'engine.flashAttention=true'],
+    /^error: .*deepspeed is missing\. Add it: .*environment\/bin\/pip install deepspeed$/,
+  ],
   ['a package that is missing', () => writePackages(without('peft')), [], /^error: .*peft is missing/],
   [
     'another version',

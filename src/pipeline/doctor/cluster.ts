@@ -19,9 +19,10 @@ export async function* inspectCluster(
   { recipe, locate }: LoadedRecipe,
   runsFolder: string,
 ): AsyncGenerator<Finding, undefined> {
-  const { environment, place, device, partition } = clusterSettings(recipe)
+  const { environment, place, device, partition, sharding, flashAttention } = clusterSettings(recipe)
   const card = yield* attempt('cluster', ['engine', 'card'], locate, async () => requireCard(recipe.engine.card))
-  yield* inspectPackages('training', environment, ['engine', 'environment'], locate)
+  const more = [...(sharding === 'zero3' ? ['deepspeed'] : []), ...(flashAttention ? ['flash-attn'] : [])]
+  yield* inspectPackages('training', environment, ['engine', 'environment'], locate, more)
   if (place === 'slurm') yield* inspectSlurm(locate, partition)
   else if (device === 'gpu' && card !== undefined) yield* inspectGpus(recipe.engine.processes, card)
   yield* inspectPorts(locate, place, recipe.engine.nodes)
@@ -39,14 +40,18 @@ export async function* inspectPackages(
   environment: string,
   at: KeyPath,
   locate: LoadedRecipe['locate'],
+  more: readonly string[] = [],
 ): AsyncGenerator<Finding> {
-  const found = yield* attempt('cluster', at, locate, () => inspectEnvironment(kind, environment))
+  const found = yield* attempt('cluster', at, locate, () => inspectEnvironment(kind, environment, more))
   if (found === undefined) return
   const versions = Object.entries(found.versions).map(([name, version]) => `${name} ${version}`)
   yield { severity: 'good', subject: 'cluster', message: `${environment}: ${versions.join(', ')}` }
   for (const problem of found.problems) {
     const severity = problem.endsWith('is missing') ? 'error' : 'warning'
-    const message = `${environment}: ${problem}. See: meikai cluster install ${kind}`
+    const own = more.find((name) => problem.startsWith(`${name} `))
+    const mend =
+      own === undefined ? `See: meikai cluster install ${kind}` : `Add it: ${environment}/bin/pip install ${own}`
+    const message = `${environment}: ${problem}. ${mend}`
     yield { severity, subject: 'cluster', message }
   }
 }

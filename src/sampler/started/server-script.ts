@@ -99,7 +99,7 @@ ${waitFor('server')}`
 }
 
 function batchLines(name: string, settings: StartSettings, folder: string): string[] {
-  const { gpus, partition, account, timeLimit } = settings
+  const { gpus, partition, account, timeLimit, batchOptions = [] } = settings
   const options: [string, string | number | undefined][] = [
     ['job-name', name],
     ['nodes', 1],
@@ -111,8 +111,8 @@ function batchLines(name: string, settings: StartSettings, folder: string): stri
     ['output', `${folder}/${serverFiles.log}`],
     ['open-mode', 'append'],
   ]
-  const lines = options.flatMap(([key, value]) => (value === undefined ? [] : [`#SBATCH --${key}=${value}`]))
-  return [...lines, '#SBATCH --no-requeue']
+  const lines = options.flatMap(([key, value]) => (value === undefined ? [] : [`--${key}=${value}`]))
+  return [...lines, '--no-requeue', ...batchOptions].map((line) => `#SBATCH ${line}`)
 }
 
 function serverCommand({ folder, name, adapterRank }: Served, settings: StartSettings): string {

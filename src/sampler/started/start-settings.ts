@@ -21,6 +21,8 @@ export interface StartSettings {
   retries: number
   /** Slurm's; left out where the cluster has a default. */
   partition?: string | undefined
+  /** Further options of sbatch. */
+  batchOptions?: readonly string[]
   account?: string | undefined
   timeLimit?: string | undefined
   /** Shell lines before it starts. */
