@@ -108,6 +108,25 @@ it('training and sampling take turns on the same GPUs, which neither would share
   expect(holdersOf(lock)).toEqual([])
 })
 
+it('one server answers for the base and for what LoRA learnt on it', async () => {
+  await writeFakeServing(serving, { loadMilliseconds: 100, takesExam: true })
+  const overrides = [
+    'name=adapters',
+    'variants=[base,cpt]',
+    'pretrain={method: lora, rank: 4}',
+    'sampler.adapters=true',
+  ]
+  const { recipe } = await loadRecipe(join(folder, 'recipe.yaml'), { overrides })
+  const runsFolder = join(folder, 'runs')
+  const tools = await shareGpus(new GreedyEngine(), recipe, join(runsFolder, 'adapters'), never)
+  for await (const _ of runRecipe(recipe, { runsFolder, tools }));
+  const starts = await listStarts(serving)
+  expect(starts.map(({ name }) => name)).toEqual(['run/base'])
+  expect(starts[0]?.rest.join(' ')).toContain('--enable-lora --max-lora-rank 16')
+  expect(await loadJsonLines(join(runsFolder, 'adapters', 'examine-cpt', 'answers.jsonl'))).toHaveLength(8)
+  expect(holdersOf(lock)).toEqual([])
+})
+
 it('killed at once and run again, it goes on with the same server and leaves none behind', {
   timeout: 180_000,
 }, async () => {
