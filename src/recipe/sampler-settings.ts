@@ -45,7 +45,7 @@ export const samplerSettings = z.strictObject({
   endpoints: setting(z.array(endpointSettings).default([]), 'Where the models are served; all serve the same ones.'),
   start: setting(
     startSettings.optional(),
-    'The run starts a server itself, for one model at a time, and ends it before training begins; in place of endpoints. Where (place, partition, account, timeLimit, setup) and how often again (retries) stand in engine.',
+    'The run starts a server itself, for one model at a time, and ends it before training begins; in place of endpoints. Where (place, partition, account, timeLimit, batchOptions, setup) and how often again (retries) stand in engine.',
   ),
   model: setting(
     z.string().min(1).default('{folder}'),

@@ -52,6 +52,7 @@ describe.skipIf(reason !== '')(`a server through a real Slurm${reason}`, () => {
         gpus: 0,
         startSeconds: 60,
         retries: 2,
+        batchOptions: ['--mem=500'],
         timeLimit: '00:10:00',
         setup: ['export FROM_THE_RECIPE=1'],
         ...more,

@@ -73,9 +73,17 @@ function batchLines(name: string, settings: ClusterSettings, attempt: string): s
     ['output', `${attempt}/${clusterFiles.log}`],
     ['open-mode', 'append'],
   ]
+  return directives(options, batchOptions)
+}
+
+/** The lines of a batch script for sbatch; options without a value are left out. */
+export function directives(
+  options: readonly (readonly [string, string | number | undefined])[],
+  further: readonly string[],
+): string[] {
   const lines = options.flatMap(([key, value]) => (value === undefined ? [] : [`--${key}=${value}`]))
-  // meikai starts it again itself, from a checkpoint that it has looked at.
-  return [...lines, '--no-requeue', ...batchOptions].map((line) => `#SBATCH ${line}`)
+  // meikai starts a job again itself, when it has looked at what there is.
+  return [...lines, '--no-requeue', ...further].map((line) => `#SBATCH ${line}`)
 }
 
 /** What the processes that train are known by: their command line. The agent's differs. */

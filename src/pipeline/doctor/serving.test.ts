@@ -38,7 +38,8 @@ async function findings(start: string, engine = ''): Promise<string[]> {
     `name: a\nmodel: Qwen/Qwen2.5-7B\nvariants: [base]\nexam: {test: {path: t}}\nengine: {${engine}}\nsampler: {kind: server, dialect: vllm, start: {environment: serving, ${start}}}\n`,
   )
   const found: string[] = []
-  for await (const { severity, message } of inspectServing(await loadRecipe(file))) found.push(`${severity}: ${message}`)
+  for await (const { severity, message } of inspectServing(await loadRecipe(file)))
+    found.push(`${severity}: ${message}`)
   return found
 }
 

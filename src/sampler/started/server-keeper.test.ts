@@ -8,12 +8,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeEach, describe, expect, it } from 'vitest'
 import { holdersOf, lockGpus } from '../../../test/fake-gpus.ts'
 import { type Behaviour, behave, fakeFiles, listStarts, writeFakeServing } from '../../../test/fake-vllm.fixture.ts'
+import { readJson } from '../../base/files.ts'
 import { collect, describeSampler } from '../sampler.contract.ts'
 import type { Sampler } from '../sampler.ts'
 import { openServerSampler } from '../server/server.ts'
 import { endServer, listServers } from './server-end.ts'
 import { type KeeperTimes, type RunningServer, ServerKeeper } from './server-keeper.ts'
-import { serverFolder } from './server-record.ts'
+import { type ServerRecord, serverFolder, writeServerRecord } from './server-record.ts'
 import type { Served, StartSettings } from './start-settings.ts'
 import { openStartedSampler } from './started-sampler.ts'
 
@@ -114,6 +115,16 @@ describe('a server of its own', () => {
     expect(await pidsOf()).toHaveLength(1)
     await keep({ gpus: 1 }).use(model)
     expect(await pidsOf()).toHaveLength(2)
+    await keep().release()
+    await expectGone()
+  })
+
+  it('is found by its script where its start was never written down', async () => {
+    const url = await useAndDie({})
+    const record = (await readJson(join(server, 'server.json'))) as ServerRecord
+    await writeServerRecord(server, { ...record, handle: undefined } as ServerRecord)
+    expect((await keep().use(model)).url).toBe(url)
+    await writeServerRecord(server, { ...record, handle: undefined } as ServerRecord)
     await keep().release()
     await expectGone()
   })

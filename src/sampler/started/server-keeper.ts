@@ -125,7 +125,8 @@ export class ServerKeeper {
       await writeFile(join(place, serverFiles.key), randomBytes(24).toString('hex'), { mode: 0o600 })
     }
     await this.renewLease(starts)
-    const record: ServerRecord = { name, key, serves: served.name, starts, startedAt: new Date().toISOString() }
+    const startedAt = new Date().toISOString()
+    const record: ServerRecord = { name, key, serves: served.name, starts, startedAt, place: settings.place }
     await writeServerRecord(folder, record)
     record.handle = await this.launcher.start(place)
     await writeServerRecord(folder, record)

@@ -3,7 +3,7 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { UserError } from '../../base/errors.ts'
 import { readJson, writeJson } from '../../base/files.ts'
-import type { JobHandle } from '../../engine/cluster/launcher.ts'
+import { type JobHandle, launchers } from '../../engine/cluster/launcher.ts'
 
 /** Below a run's folder. */
 export const serverFolder = 'server'
@@ -19,16 +19,20 @@ export interface ServerRecord {
   /** How often a server was started; the last start's folder is start-<n>. */
   starts: number
   startedAt: string
-  /** Absent until it was started: found so, nothing runs. */
+  place: JobHandle['place']
+  /** Absent until it was started: found so, its script may run all the same. */
   handle?: JobHandle
   /** Why it is there no longer: the run has no use for it, or somebody asked for its end. */
   ended?: 'done' | 'cancelled'
 }
 
+/** The record, with the handle of a server whose start was never written down. */
 export async function readServerRecord(folder: string): Promise<ServerRecord | undefined> {
   const names: string[] = await readdir(folder).catch(() => [])
   if (!names.includes(recordName)) return undefined
-  return (await readJson(join(folder, recordName))) as ServerRecord
+  const record = (await readJson(join(folder, recordName))) as ServerRecord
+  const handle = record.handle ?? (await launchers[record.place].find(startFolder(folder, record.starts)))
+  return handle === undefined ? record : { ...record, handle }
 }
 
 export function writeServerRecord(folder: string, record: ServerRecord): Promise<void> {

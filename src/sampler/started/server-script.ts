@@ -1,6 +1,6 @@
 // The server's script: what is started here or by sbatch. Plain bash, by hand too.
 import { clusterFiles } from '../../engine/cluster/configuration.ts'
-import { quote, waitFor } from '../../engine/cluster/script.ts'
+import { directives, quote, waitFor } from '../../engine/cluster/script.ts'
 import type { Served, StartSettings } from './start-settings.ts'
 
 export const serverFiles = {
@@ -110,9 +110,8 @@ function batchLines(name: string, settings: StartSettings, folder: string): stri
     ['time', timeLimit],
     ['output', `${folder}/${serverFiles.log}`],
     ['open-mode', 'append'],
-  ]
-  const lines = options.flatMap(([key, value]) => (value === undefined ? [] : [`--${key}=${value}`]))
-  return [...lines, '--no-requeue', ...batchOptions].map((line) => `#SBATCH ${line}`)
+  ] as const
+  return directives(options, batchOptions)
 }
 
 function serverCommand({ folder, name, adapterRank }: Served, settings: StartSettings): string {
