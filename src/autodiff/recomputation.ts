@@ -8,8 +8,8 @@ import type { Value } from '../graph/value.ts'
 export interface Recomputing {
   /** Values of one shape, one after another on the way to the loss, that stay in memory; between two of them lies a segment. */
   kept?: readonly Value[]
-  /** Operations whose results are computed again, outside of segments, each by itself. */
-  quick?: readonly Operation[]
+  /** Values outside of segments that are computed again, each by itself. */
+  quick?: ReadonlySet<Value>
 }
 
 /** Operations whose gradient rules read the result itself, not only the inputs. */
@@ -17,15 +17,15 @@ const readsResult: readonly Operation[] = ['divide', 'exp', 'sqrt', 'sigmoid', '
 
 export class Recomputation {
   private readonly kept: ReadonlySet<Value>
-  private readonly quick: ReadonlySet<Operation>
+  private readonly quick: ReadonlySet<Value>
   private readonly quickCopies = new Map<Value, Value>()
   /** Copies of the segment that the walk is in; undefined behind the last kept value. */
   private copies: Map<Value, Value> | undefined
   private signal: Value | undefined
 
-  constructor({ kept = [], quick = [] }: Recomputing) {
+  constructor({ kept = [], quick = new Set() }: Recomputing) {
     this.kept = new Set(kept)
-    this.quick = new Set(quick)
+    this.quick = quick
   }
 
   /** The forward value as a gradient rule may read it, on copied inputs. `upstream` is its own gradient. */
@@ -36,8 +36,8 @@ export class Recomputation {
       return this.copyOnInputs(value)
     }
     if (this.copies !== undefined) return this.copy(value)
-    if (this.quick.has(value.operation) && readsResult.includes(value.operation)) return this.copyQuick(value, upstream)
-    return this.rebuildOn(value, (input) => (this.quick.has(input.operation) ? this.copyQuick(input, upstream) : input))
+    if (this.quick.has(value) && readsResult.includes(value.operation)) return this.copyQuick(value, upstream)
+    return this.rebuildOn(value, (input) => (this.quick.has(input) ? this.copyQuick(input, upstream) : input))
   }
 
   private copy(value: Value): Value {
@@ -58,7 +58,7 @@ export class Recomputation {
     const known = this.quickCopies.get(value)
     if (known !== undefined) return known
     const copied = this.rebuildOn(value, (input) => {
-      if (this.quick.has(input.operation)) return this.copyQuick(input, signal)
+      if (this.quick.has(input)) return this.copyQuick(input, signal)
       return input.operation === 'parameter' || input.operation === 'input' ? input : after(input, signal)
     })
     this.quickCopies.set(value, copied)

@@ -3,7 +3,7 @@ import { gradients, pullBack } from '../autodiff/gradients.ts'
 import { internal } from '../base/errors.ts'
 import { concat, constant, expand, gather, input, tokenLogProbability } from '../graph/build.ts'
 import type { Dim } from '../graph/shape.ts'
-import type { Value } from '../graph/value.ts'
+import { sortValues, type Value } from '../graph/value.ts'
 import type { ModelConfig } from '../model/config.ts'
 import { batchInputs, buildHidden, embed, headWeight } from '../model/forward.ts'
 import {
@@ -35,8 +35,8 @@ export interface StepGraphOptions {
   /** How the frozen linear layers are held. */
   base?: BaseForm
   /**
-   * What the backward pass computes again instead of keeping what the forward pass computed: whole layers, or what is quick in them,
-   * norms and gates, about a quarter of all that is kept at little cost.
+   * What the backward pass computes again instead of keeping what the forward pass computed: whole layers, or what is quick in them:
+   * half of what is kept, for some six percent of the time.
    */
   recompute?: 'none' | 'quick' | 'layers'
   /** LoRA: the share of their inputs that adapters leave out in each step, see Weights. The graph is fed `dropoutNoise`. */
@@ -49,8 +49,17 @@ export function trainableShapes(config: ModelConfig, learning: Learning): Map<st
   return learning.kind === 'full' ? weightShapes(config) : adapterShapes(config, learning.lora)
 }
 
-/** Norms and gates: reading memory once each, where a product of the same size takes ten to a hundred times as long. */
-const quick = ['rmsNormalize', 'silu', 'multiply'] as const
+/** What a backward pass computes again at little cost for the memory that it frees: norms, gates, and attention's scores and shares. */
+function findQuick(hidden: Value): Set<Value> {
+  const quick = new Set<Value>()
+  for (const value of sortValues([hidden])) {
+    if (['rmsNormalize', 'silu', 'multiply', 'softmax'].includes(value.operation)) quick.add(value)
+    // From the shares back to the product of queries and keys.
+    let score = value.operation === 'softmax' ? value.inputs[0] : undefined
+    for (; score !== undefined; score = score.operation === 'matmul' ? undefined : score.inputs[0]) quick.add(score)
+  }
+  return quick
+}
 
 /** Output name of a weight's gradient. */
 export const gradientOutput = (name: string): string => `gradient:${name}`
@@ -127,7 +136,9 @@ export function buildStep(
   const targets = new Map(weights.inputs)
   if (headLearns) targets.delete(headName(config))
   if (embedded.operation === 'input') targets.set('embedded', embedded)
-  const recomputing = { none: {}, quick: { quick }, layers: { kept: residuals } }[options.recompute ?? 'none']
+  const recomputing = { none: {}, quick: { quick: findQuick(hidden) }, layers: { kept: residuals } }[
+    options.recompute ?? 'none'
+  ]
   const found = pullBack(hidden, hiddenGradient, [...targets.values()], recomputing)
   // In the order of the layers, so that the runtime computes the last layer's first, and soon needs no more of that layer.
   const named = [...targets.keys()].map((name, i): [string, Value] => [gradientOutput(name), found[i]!])

@@ -129,12 +129,12 @@ function activationBytes(
 ): number {
   const attention = config.heads * config.headWidth
   const keyValue = config.keyValueHeads * config.headWidth
-  // Large models compute norms and gates again: two arrays each.
-  const [norms, gates] = isLarge(config) ? [3, 2] : [5, 4]
+  // Large models compute norms, gates and attention's shares again.
+  const [norms, gates, shares] = isLarge(config) ? [3, 2, 0] : [5, 4, 1]
   const widths = norms * config.width + 3 * attention + 4 * keyValue + gates * config.feedForwardWidth
   const blocks = countBlocks(longest)
   const seen = (longest * (blocks + 1)) / (2 * blocks)
-  const layer = tokens * (widths + config.heads * seen)
+  const layer = tokens * (widths + shares * config.heads * seen)
   const kept = recomputed ? config.layers * tokens * config.width + layer : config.layers * layer
   const chunk = headChunk(config)
   const logits = 2 * (chunk === 0 ? predictions : chunk) * config.vocabularySize
