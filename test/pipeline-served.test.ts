@@ -13,7 +13,7 @@ import { loadRecipe } from '../src/recipe/recipe.ts'
 import type { Completion } from '../src/sampler/sampler.ts'
 import { FakeServer } from '../src/sampler/server/fake-server.fixture.ts'
 import { answerExam } from './fake-vllm.fixture.ts'
-import { writeSmallWorld } from './small-world.ts'
+import { servedRecipe, writeSmallWorld } from './small-world.ts'
 
 let folder: string
 let server: FakeServer
@@ -26,26 +26,11 @@ beforeAll(async () => {
   })
   await writeFile(
     join(folder, 'recipe.yaml'),
-    `name: served
-threads: 1
-variants: [base, cpt, cpt+rpo]
-model: {folder: world/model}
-corpus: {texts: [{path: world/pretrain/medicine.jsonl}], duplicates: keep, overlapCharacters: 0}
-pretrain: {method: full, steps: 2}
-exam:
-  preference: {path: world/exam/preference.jsonl, items: 12}
-  test: {path: world/exam/test.jsonl, items: 12}
-  answerForm: option-text
-sample: {samples: 4, maxTokens: 60}
-prefer: {method: full, steps: 2}
-examine: {answerTokens: 40, explainTokens: 60}
-report: {probeQuestions: 0} # probes ask what the examination asks: calls could not be told apart
-sampler:
-  kind: server
-  endpoints: [{url: "${server.url}", concurrency: 2, keyVariable: SERVED_KEY}]
-  model: "run/{model}"
-  dialect: plain
-`,
+    servedRecipe(
+      'served',
+      { preference: 12, test: 12 },
+      `  endpoints: [{url: "${server.url}", concurrency: 2, keyVariable: SERVED_KEY}]\n  dialect: plain`,
+    ),
   )
 })
 afterAll(async () => {

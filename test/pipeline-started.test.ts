@@ -16,7 +16,7 @@ import { loadRecipe } from '../src/recipe/recipe.ts'
 import { endServer, listServers } from '../src/sampler/started/server-end.ts'
 import { freeGpus, holdersOf, lockGpus } from './fake-gpus.ts'
 import { behave, fakeFiles, listStarts, writeFakeServing } from './fake-vllm.fixture.ts'
-import { writeSmallWorld } from './small-world.ts'
+import { servedRecipe, writeSmallWorld } from './small-world.ts'
 
 let folder: string
 let serving: string
@@ -30,27 +30,11 @@ beforeAll(async () => {
   await writeFakeServing(serving, { loadMilliseconds: 100, takesExam: true })
   await writeFile(
     join(folder, 'recipe.yaml'),
-    `name: started
-threads: 1
-variants: [base, cpt, cpt+rpo]
-model: {folder: world/model}
-corpus: {texts: [{path: world/pretrain/medicine.jsonl}], duplicates: keep, overlapCharacters: 0}
-pretrain: {method: full, steps: 2}
-exam:
-  preference: {path: world/exam/preference.jsonl, items: 8}
-  test: {path: world/exam/test.jsonl, items: 4}
-  answerForm: option-text
-sample: {samples: 4, maxTokens: 60}
-prefer: {method: full, steps: 2}
-examine: {answerTokens: 40, explainTokens: 60}
-report: {probeQuestions: 0}
-engine: {device: cpu}
-sampler:
-  kind: server
-  dialect: vllm
-  model: "run/{model}"
-  start: {environment: serving, gpus: 2, concurrency: 2}
-`,
+    servedRecipe(
+      'started',
+      { preference: 8, test: 4 },
+      '  dialect: vllm\n  start: {environment: serving, gpus: 2, concurrency: 2}\nengine: {device: cpu}',
+    ),
   )
 })
 afterAll(async () => {

@@ -28,3 +28,26 @@ export async function writeSmallWorld(
   }
   return answers
 }
+
+/** A recipe on a small world in `world`, whose texts a server writes: the settings of it, and how many questions are asked. */
+export function servedRecipe(name: string, items: { preference: number; test: number }, sampler: string): string {
+  return `name: ${name}
+threads: 1
+variants: [base, cpt, cpt+rpo]
+model: {folder: world/model}
+corpus: {texts: [{path: world/pretrain/medicine.jsonl}], duplicates: keep, overlapCharacters: 0}
+pretrain: {method: full, steps: 2}
+exam:
+  preference: {path: world/exam/preference.jsonl, items: ${items.preference}}
+  test: {path: world/exam/test.jsonl, items: ${items.test}}
+  answerForm: option-text
+sample: {samples: 4, maxTokens: 60}
+prefer: {method: full, steps: 2}
+examine: {answerTokens: 40, explainTokens: 60}
+report: {probeQuestions: 0} # probes ask what the examination asks: calls could not be told apart
+sampler:
+  kind: server
+  model: "run/{model}"
+${sampler}
+`
+}

@@ -1,10 +1,11 @@
 // The doctor on clusters, with stand-ins for the programs that it asks.
-import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { loadRecipe } from '../../recipe/recipe.ts'
 import { inspectCluster } from './cluster.ts'
+import * as programs from './programs.fixture.ts'
 
 let folder: string
 beforeEach(async () => {
@@ -16,17 +17,10 @@ afterEach(async () => {
   await rm(folder, { recursive: true })
 })
 
-async function writeProgram(path: string, text: string): Promise<void> {
-  await mkdir(join(folder, path, '..'), { recursive: true })
-  await writeFile(join(folder, path), `#!/bin/bash\n${text}\n`)
-  await chmod(join(folder, path), 0o755)
-}
-
+const writeProgram = (path: string, text: string) => programs.writeProgram(join(folder, path), text)
 const writePackages = (packages: Record<string, string>) =>
-  writeProgram(
-    'environment/bin/python',
-    `echo '${JSON.stringify(Object.entries(packages).map(([name, version]) => ({ name, version })))}'`,
-  )
+  programs.writePackages(join(folder, 'environment'), packages)
+
 const pinned = {
   llamafactory: '0.9.5',
   torch: '2.11.0+cu128',

@@ -95,7 +95,11 @@ async function* inspectPorts(
   }
 }
 
-async function* inspectSlurm(locate: LoadedRecipe['locate'], partition: string | undefined): AsyncGenerator<Finding> {
+/** Whether Slurm is there, and offers the partition. */
+export async function* inspectSlurm(
+  locate: LoadedRecipe['locate'],
+  partition: string | undefined,
+): AsyncGenerator<Finding> {
   const args = [
     '--noheader',
     '--format=%P %a %l %D %G',

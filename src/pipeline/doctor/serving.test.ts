@@ -1,10 +1,11 @@
 // The doctor on a server that the run starts itself, with stand-ins for Python and nvidia-smi.
-import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { loadRecipe } from '../../recipe/recipe.ts'
+import * as programs from './programs.fixture.ts'
 import { inspectServing } from './serving.ts'
 
 let folder: string
@@ -18,18 +19,10 @@ afterEach(async () => {
   await rm(folder, { recursive: true })
 })
 
-async function writeProgram(path: string, text: string): Promise<void> {
-  await mkdir(join(folder, path, '..'), { recursive: true })
-  await writeFile(join(folder, path), `#!/bin/bash\n${text}\n`)
-  await chmod(join(folder, path), 0o755)
-}
+const writeProgram = (path: string, text: string) => programs.writeProgram(join(folder, path), text)
+const writePackages = (packages: Record<string, string>) => programs.writePackages(join(folder, 'serving'), packages)
 
 const pinned = { vllm: '0.32.0', torch: '2.13.0', transformers: '5.19.0' }
-const writePackages = (packages: Record<string, string>) =>
-  writeProgram(
-    'serving/bin/python',
-    `echo '${JSON.stringify(Object.entries(packages).map(([name, version]) => ({ name, version })))}'`,
-  )
 
 async function findings(start: string, engine = ''): Promise<string[]> {
   const file = join(folder, 'recipe.yaml')

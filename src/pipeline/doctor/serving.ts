@@ -3,14 +3,18 @@ import { createConnection } from 'node:net'
 import { listGpus } from '../../engine/cluster/environment.ts'
 import type { LoadedRecipe } from '../../recipe/recipe.ts'
 import { startSettings } from '../tools.ts'
-import { inspectPackages } from './cluster.ts'
+import { inspectPackages, inspectSlurm } from './cluster.ts'
 import type { Finding } from './finding.ts'
 
 export async function* inspectServing({ recipe, locate }: LoadedRecipe): AsyncGenerator<Finding> {
-  const { environment, command, gpus, place, port } = startSettings(recipe)
+  const { environment, command, gpus, place, partition, port } = startSettings(recipe)
   const at = ['sampler', 'start']
   if (command === undefined) yield* inspectPackages('serving', environment, [...at, 'environment'], locate)
-  if (place === 'slurm') return
+  if (place === 'slurm') {
+    // The cluster's own part looks at it for trainings.
+    if (recipe.engine.kind === 'embedded') yield* inspectSlurm(locate, partition)
+    return
+  }
   const found = gpus === 0 ? 0 : (await listGpus()).length
   if (found < gpus) {
     const message = `${locate([...at, 'gpus'])}: sampler.start.gpus: the server is to have ${gpus}, but nvidia-smi lists ${found} here. Lower it, or set engine.place: slurm.`
