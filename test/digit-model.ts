@@ -119,6 +119,7 @@ export async function trainAndExport(
       scores: [],
       questions: 10,
       finding: '',
+      changes: [],
       limits: [],
       examplePrompt: ask(1),
       seed: 1,

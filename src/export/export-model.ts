@@ -61,6 +61,7 @@ export interface ExportOrder {
 }
 
 export type ExportEvent =
+  | { type: 'change-recalled'; message: string }
   | ({ type: 'problem-found'; format?: ExportFormat } & Problem)
   | { type: 'model-written'; format: ExportFormat; folder: string; bytes: number }
   | ({ type: 'model-examined'; format: ExportFormat } & Examined)
@@ -74,6 +75,7 @@ const sequences = 16
  * where a problem is fatal: nothing is written then, unless the order says so.
  */
 export async function* exportModel(order: ExportOrder, signal: AbortSignal): AsyncGenerator<ExportEvent> {
+  for (const message of order.card.changes) yield { type: 'change-recalled', message }
   const problems = await checkModel(order.modelFolder, order.facts)
   const remaining =
     order.template === 'plain' ? problems.filter(({ name }) => !templateProblems.includes(name)) : problems

@@ -15,6 +15,8 @@ export interface CardFacts {
   scores: { model: string; way: string; accuracy: string; runOn: string; unreadable: string }[]
   questions: number
   finding: string
+  /** What fewer bits changed between training and these weights, a sentence each. */
+  changes: readonly string[]
   limits: string[]
   /** A question as the model was asked, with its template filled in. */
   examplePrompt: string | undefined
@@ -77,7 +79,11 @@ export function writeCard(facts: CardFacts, written: CardExport): string {
     '## How to run it',
     describeUse(facts, written),
     '## What the export found',
-    list([...written.problems.map(({ name, message }) => `${name}: ${message}`), ...written.examined.map(capital)]),
+    list([
+      ...written.problems.map(({ name, message }) => `${name}: ${message}`),
+      ...written.examined.map(capital),
+      ...facts.changes,
+    ]),
     '## What the scores do not show',
     list(facts.limits),
     `Made by ${Object.entries(facts.versions)

@@ -83,7 +83,7 @@ export function expandStages(recipe: Recipe, hasWeights: boolean): ExpandedRun {
       const pair = pairStage(recipe, sample, start, round)
       add(pair)
       const reference = recipe.prefer.reference === 'first' ? first : start
-      start = addTraining(preferStage(recipe, { variant, loss, round, start, reference, pair }), start)
+      start = addTraining(preferStage(recipe, { variant, loss, round, start, reference, sample, pair }), start)
     }
     return start
   }

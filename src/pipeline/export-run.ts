@@ -15,7 +15,7 @@ import type { ReportInput } from '../report/report-input.ts'
 import type { WaySummary } from '../report/summary.ts'
 import type { OpenSampler } from '../sampler/sampler.ts'
 import { reportFiles } from './stages/report.ts'
-import { findTrainedModel } from './trained-model.ts'
+import { findTrainedModel, type TrainedModel } from './trained-model.ts'
 
 export interface ExportOptions {
   /** As the recipe names it; the last of its variants when left out. */
@@ -62,7 +62,7 @@ export async function* exportRun(
       facts: model.facts,
       questions: gatherQuestions(input, variant, options.questions),
       examine: { form, answerCue: input.answerCue ?? defaultTemplate(form).answerCue },
-      card: describeCard(report, input, variant, 'missing' in model.adapters ? undefined : model.adapters.baseName),
+      card: describeCard(report, input, variant, model),
       anyway: options.anyway ?? false,
       folder: resolve(options.folder ?? join(runFolder, 'export', variant)),
       openSampler: options.openSampler ?? openEmbeddedSampler,
@@ -104,8 +104,9 @@ function describeCard(
   report: ReportNumbers,
   input: ReportInput,
   variant: string,
-  baseName: string | undefined,
+  { adapters, changes }: TrainedModel,
 ): CardFacts {
+  const baseName = 'missing' in adapters ? undefined : adapters.baseName
   const { run, finding, limits, items, variants } = report
   const compared = ['base', variant].filter((name, i, all) => variants[name] !== undefined && all.indexOf(name) === i)
   const scores = compared.flatMap((name) =>
@@ -122,6 +123,7 @@ function describeCard(
     scores,
     questions: items,
     finding,
+    changes,
     limits,
     examplePrompt: input.items[0]?.prompts?.explain ?? input.items[0]?.prompts?.answer,
     seed: run.seed,

@@ -1,45 +1,163 @@
-// What LoRA learnt, merged into the weights that it was learnt on: the model that the next stages start from.
+// What LoRA learnt, merged into the weights that it was learnt on: the model that the next stages start from; and what 16 bits
+// of the merged and 4 bits of the next training's base change, measured.
 import { access, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { readJson, writeJson } from '../base/files.ts'
+import { readJson, readJsonLines, writeJson } from '../base/files.ts'
 import { formatPercent } from '../base/format.ts'
-import type { ModelReference } from '../engine/engine.ts'
+import type { PreferenceMetrics } from '../base/progress.ts'
+import type { PairRow, TokenRow } from '../data/records.ts'
+import type { ModelReference, TrainingJob } from '../engine/engine.ts'
 import { type MergeRecord, mergeAdapter } from '../formats/merge.ts'
+import { weightBytes } from '../model/checkpoint.ts'
 import { loadModelConfig } from '../model/config.ts'
 import { nf4Shapes } from '../model/weights.ts'
-import type { Recipe } from '../recipe/recipe.ts'
+import type { ModelDifference } from '../sampler/embedded/compare.ts'
+import type { StageWork } from './stage.ts'
 
 /** Below a training stage's folder: what its engine leaves, the merged model, and what merging changed. */
 export const resultPath = 'training/result'
 export const mergedPath = 'merged'
 export const mergeRecordName = 'merge.json'
 
-/** Merges a stage's adapter into `model`, once: the record is written when the merged model stands. */
-export async function mergeResult(recipe: Recipe, folder: string, model: ModelReference): Promise<MergeRecord> {
+/** What merging changed of the model that was trained, and what its training's base had lost before. */
+export interface ChangeRecord extends MergeRecord {
+  /** The merged model beside base and adapter as they were trained; left out in float32 and where it was not compared. */
+  difference?: ModelDifference
+  /** Preference training on NF4: its start in 4 bits, which is its reference, beside the start that the pairs were sampled from. */
+  quantisation?: {
+    difference?: ModelDifference
+    /** Mean log-probability of held-out pairs' responses, nats: as recorded while sampling, and under the reference. */
+    chosen?: BeforeAfter
+    rejected?: BeforeAfter
+  }
+}
+
+interface BeforeAfter {
+  sampled: number
+  reference: number
+}
+
+/** Merges a stage's adapter, once: the record is written when the merged model stands. */
+export async function mergeResult(
+  { recipe, tools, folder, signal }: StageWork,
+  job: TrainingJob,
+  pairs: PairMeasures | undefined,
+): Promise<ChangeRecord> {
   const file = join(folder, mergeRecordName)
   const isMerged = await access(file).then(
     () => true,
     () => false,
   )
-  if (isMerged) return (await readJson(file)) as MergeRecord
+  if (isMerged) return (await readJson(file)) as ChangeRecord
   // What a killed attempt left of it may be as large as the model.
   for (const name of await readdir(folder)) {
     if (name.startsWith(`${mergedPath}.`)) await rm(join(folder, name), { recursive: true })
   }
-  const quantised = model.base === 'nf4' ? nf4Shapes(await loadModelConfig(model.folder)) : new Map()
-  const record = await mergeAdapter(model.folder, join(folder, resultPath), join(folder, mergedPath), {
+  const { model, objective } = job
+  const adapter = join(folder, resultPath)
+  const merged = join(folder, mergedPath)
+  const config = await loadModelConfig(model.folder)
+  const quantised = model.base === 'nf4' ? nf4Shapes(config) : new Map()
+  const record: ChangeRecord = await mergeAdapter(model.folder, adapter, merged, {
     isQuantised: (weight) => quantised.has(weight),
     // GPUs train and serve in bf16, whatever the base's type.
     ...(recipe.engine.kind === 'cluster' && recipe.engine.device === 'gpu' && { storedAs: 'BF16' }),
   })
+  const prompts = await choosePrompts(job)
+  const canCompare = weightBytes(config) <= comparedBytes && prompts.length > 0
+  const compare = canCompare ? tools.compareModels : undefined
+  const options = { answerTokens, threads: recipe.threads }
+  if (record.storedAs !== 'F32' && compare !== undefined) {
+    record.difference = await compare({ ...model, adapter }, { folder: merged }, prompts, options, signal)
+  }
+  if (objective.kind === 'preference' && model.base === 'nf4') {
+    const start: ModelReference = { folder: model.folder }
+    record.quantisation = {
+      ...(compare && { difference: await compare(start, model, prompts, options, signal) }),
+      ...(pairs && comparePairs(pairs)),
+    }
+  }
   await writeJson(file, record)
   return record
 }
 
+/** Models are compared whose float32 weights take at most this: a billion weights, some minutes on a laptop. */
+const comparedBytes = 4 * 2 ** 30
+const comparedPrompts = 16
+/** Of a document, its first tokens are the prompt. */
+const promptTokens = 64
+const answerTokens = 32
+
+/** Prompts from the job's own data, held-out ones where there are some: what it is trained to go on from. */
+async function choosePrompts({ trainingFile, evaluationFiles }: TrainingJob): Promise<number[][]> {
+  const prompts = new Map<string, number[]>()
+  for (const file of [...Object.values(evaluationFiles), trainingFile]) {
+    for await (const { value } of readJsonLines(file)) {
+      if (prompts.size === comparedPrompts) return [...prompts.values()]
+      const row = value as TokenRow | PairRow
+      const prompt = 'promptTokens' in row ? row.promptTokens : beginning(row)
+      if (prompt.length > 0) prompts.set(prompt.join(), prompt)
+    }
+  }
+  return [...prompts.values()]
+}
+
+function beginning({ tokens, lossFrom }: TokenRow): number[] {
+  return tokens.slice(0, Math.max(lossFrom, Math.min(promptTokens, tokens.length >> 1)))
+}
+
+/** What is known of a set of pairs before the first step: under the reference, and as they were sampled. */
+export interface PairMeasures {
+  reference: PreferenceMetrics
+  rows: readonly PairRow[]
+  /** The log-probability that a question's response had while it was sampled; undefined where it was not. */
+  recorded(question: string, tokens: readonly number[]): number | undefined
+}
+
+/** Means compare only where every response was sampled. */
+function comparePairs({ reference, rows, recorded }: PairMeasures): { chosen?: BeforeAfter; rejected?: BeforeAfter } {
+  const mean = (tokensOf: (row: PairRow) => number[]) => {
+    const sums = rows.map((row) => recorded(row.question, tokensOf(row)))
+    return sums.reduce((sum: number, value = Number.NaN) => sum + value / rows.length, 0)
+  }
+  const chosen = mean((row) => row.chosenTokens)
+  const rejected = mean((row) => row.rejectedTokens)
+  return {
+    ...(Number.isFinite(chosen) && { chosen: { sampled: chosen, reference: reference.chosenLogProbability } }),
+    ...(Number.isFinite(rejected) && { rejected: { sampled: rejected, reference: reference.rejectedLogProbability } }),
+  }
+}
+
 const typeNames = { F32: 'float32', BF16: 'bf16', F16: 'float16' }
 
-/** What 16 bits changed; nothing where the weights are float32. */
-export function describeMerge({ storedAs, roundingShare }: MergeRecord): string[] {
-  if (storedAs === 'F32') return []
-  return [`merged in ${typeNames[storedAs]}, whose rounding is ${formatPercent(roundingShare)} of what was learnt`]
+/** A sentence for each thing that changed; none where the weights are float32 throughout. */
+export function describeChanges({ storedAs, roundingShare, difference, quantisation }: ChangeRecord): string[] {
+  const sentences: string[] = []
+  if (storedAs !== 'F32') {
+    const compared = difference === undefined ? '' : `; ${describeDifference(difference)}`
+    sentences.push(
+      `merged in ${typeNames[storedAs]}, whose rounding is ${formatPercent(roundingShare)} of what was learnt${compared}`,
+    )
+  }
+  if (quantisation !== undefined) {
+    const { difference: lost, chosen, rejected } = quantisation
+    const moved = [chosen && `chosen ${describeMove(chosen)}`, rejected && `rejected ${describeMove(rejected)}`]
+    const parts = [lost && describeDifference(lost), ...moved].filter((part) => part !== undefined)
+    sentences.push(`the start in 4 bits, beside what was sampled from: ${parts.join('; ') || 'not compared'}`)
+  }
+  return sentences
+}
+
+function describeDifference({ prompts, largestLogit, logitRange, answers }: ModelDifference): string {
+  return `over ${prompts} prompts a logit changes by ${largestLogit.toPrecision(2)} at most (the largest lies ${logitRange.toFixed(1)} above the mean), ${answers} greedy answers of ${prompts} differ`
+}
+
+function describeMove({ sampled, reference }: BeforeAfter): string {
+  return `${sampled.toFixed(2)} nats when sampled, ${reference.toFixed(2)} as reference`
+}
+
+/** What a training stage's merging changed; nothing where it trained all weights. */
+export async function loadChanges(stageFolder: string, outputs: readonly { path: string }[]): Promise<string[]> {
+  if (!outputs.some(({ path }) => path === mergeRecordName)) return []
+  return describeChanges((await readJson(join(stageFolder, mergeRecordName))) as ChangeRecord)
 }

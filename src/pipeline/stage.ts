@@ -3,6 +3,7 @@ import type { RunEvent } from '../base/progress.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { Recipe, VariantName } from '../recipe/recipe.ts'
 import type { Manifest } from '../runs/manifest.ts'
+import type { compareModels } from '../sampler/embedded/compare.ts'
 import type { OpenSampler } from '../sampler/sampler.ts'
 
 /** Outputs of another stage; with `path`, only the file or folder of that name among them. */
@@ -45,6 +46,8 @@ export type StageKind =
 export interface Tools {
   engine: Engine
   openSampler: OpenSampler
+  /** Tells how two models differ that this machine can hold; left out, nothing is compared. */
+  compareModels?: typeof compareModels
   /** Called at the run's end, however it ends. */
   close?(): Promise<void>
 }

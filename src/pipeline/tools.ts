@@ -13,9 +13,13 @@ import type { Tools } from './stage.ts'
 /** @param signal ends the wait for a server that starts. */
 export async function openTools(recipe: Recipe, runFolder: string, signal: AbortSignal): Promise<Tools> {
   const engine = await openEngine(recipe)
-  if (recipe.sampler.start !== undefined) return shareGpus(engine, recipe, runFolder, signal)
+  const { compareModels } = await import('../sampler/embedded/compare.ts')
+  if (recipe.sampler.start !== undefined) {
+    return { ...(await shareGpus(engine, recipe, runFolder, signal)), compareModels }
+  }
   const { openEmbeddedSampler } = await import('../sampler/embedded/embedded.ts')
-  return { engine, openSampler: recipe.sampler.kind === 'server' ? openServed(recipe) : openEmbeddedSampler }
+  const openSampler = recipe.sampler.kind === 'server' ? openServed(recipe) : openEmbeddedSampler
+  return { engine, openSampler, compareModels }
 }
 
 /** Training and a server of the run's own take turns: one is gone before the other begins. */

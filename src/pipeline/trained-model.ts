@@ -8,7 +8,7 @@ import type { TrainingFacts } from '../export/release-checks.ts'
 import { openAdapter } from '../formats/adapter.ts'
 import { type Manifest, readManifest } from '../runs/manifest.ts'
 import { loadTokenizer } from '../tokenizer/tokenizer.ts'
-import { mergedPath, resultPath } from './merging.ts'
+import { loadChanges, mergedPath, resultPath } from './merging.ts'
 import { downloadedModel } from './stages/download.ts'
 
 export interface TrainedModel {
@@ -19,6 +19,8 @@ export interface TrainedModel {
   /** Where the last stages trained adapters: their folders, and the base below them. */
   adapters: JoinableAdapters | { missing: string }
   facts: TrainingFacts
+  /** What fewer bits changed at each merge, a sentence each. */
+  changes: string[]
 }
 
 /** Paths below a stage's folder that are models. */
@@ -52,6 +54,7 @@ export async function findTrainedModel(runFolder: string, variant: string): Prom
       later.length === 0
         ? { missing: `${stageOf(start)} trained all weights, which no adapter holds.` }
         : await findAdapters(runFolder, later, chain[whole]?.key ?? key),
+    changes: await findChanges(runFolder, chain),
     facts: {
       trainsRows: whole >= 0,
       endTargets: await countEnds(
@@ -61,6 +64,17 @@ export async function findTrainedModel(runFolder: string, variant: string): Prom
       ),
     },
   }
+}
+
+async function findChanges(
+  runFolder: string,
+  chain: readonly { key: string; manifest: Manifest }[],
+): Promise<string[]> {
+  const found = chain.map(async ({ key, manifest }) => {
+    const changes = await loadChanges(join(runFolder, stageOf(key)), manifest.outputs)
+    return changes.map((change) => `${stageOf(key)}: ${change}.`)
+  })
+  return (await Promise.all(found)).flat()
 }
 
 async function manifestOf(runFolder: string, stage: string): Promise<Manifest> {

@@ -1,10 +1,10 @@
 // What all training stages share: the job's settings, the events on their way to metrics.jsonl, the merged model.
 import { join } from 'node:path'
-import type { RunEvent, TrainingEvent } from '../base/progress.ts'
+import type { PreferenceMetrics, RunEvent, TrainingEvent } from '../base/progress.ts'
 import type { Engine, ModelReference, TrainingJob } from '../engine/engine.ts'
 import type { Recipe } from '../recipe/recipe.ts'
 import { MetricsWriter, metricsName } from '../runs/metrics.ts'
-import { describeMerge, mergedPath, mergeRecordName, mergeResult, resultPath } from './merging.ts'
+import { describeChanges, mergedPath, mergeRecordName, mergeResult, type PairMeasures, resultPath } from './merging.ts'
 import type { ModelSource } from './models.ts'
 import type { StageOutcome, StageWork } from './stage.ts'
 
@@ -73,12 +73,17 @@ export function jobSettings(recipe: Recipe, settings: TrainingSettings) {
   } satisfies Partial<TrainingJob>
 }
 
-/** Runs a job (or goes on with it), and merges what LoRA learnt, so that the stage always leaves a model folder. */
+/**
+ * Runs a job (or goes on with it), and merges what LoRA learnt, so that the stage always leaves a model folder.
+ * @param measurePairs what is known of the held-out pairs, once the reference was asked.
+ */
 export async function* runTraining(
-  { stage, recipe, tools, folder, signal }: StageWork,
+  work: StageWork,
   settings: TrainingSettings,
   job: Omit<TrainingJob, 'outputFolder' | 'snapshotSteps'>,
+  measurePairs?: (reference: PreferenceMetrics) => Promise<PairMeasures>,
 ): AsyncGenerator<RunEvent, StageOutcome> {
+  const { stage, recipe, tools, folder, signal } = work
   const whole: TrainingJob = { ...job, outputFolder: join(folder, trainingFolder), snapshotSteps: [] }
   if (recipe.report.probeQuestions > 0) {
     whole.snapshotSteps = await snapshotSteps(tools.engine, whole, recipe.report.probeSnapshots)
@@ -86,6 +91,7 @@ export async function* runTraining(
   const metrics = new MetricsWriter(join(folder, metricsName))
   let loss = Number.NaN
   let step = 0
+  let reference: PreferenceMetrics | undefined
   try {
     for await (const event of tools.engine.train(whole, signal)) {
       if (event.type === 'training-interrupted') {
@@ -97,6 +103,7 @@ export async function* runTraining(
         loss = event.loss
         step = event.step
       }
+      if (event.type === 'evaluation-end' && event.step === 0) reference = event.preference
       yield { type: 'training', stage: stage.id, event }
     }
   } finally {
@@ -104,8 +111,9 @@ export async function* runTraining(
   }
   const summary = step === 0 ? 'trained' : `${step} steps, last loss ${loss.toFixed(3)}`
   if (settings.method === 'full') return { outputs: [resultPath], summary }
-  const merged = await mergeResult(recipe, folder, job.model)
-  return { outputs: [resultPath, mergedPath, mergeRecordName], summary: [summary, ...describeMerge(merged)].join('; ') }
+  const pairs = reference === undefined ? undefined : await measurePairs?.(reference)
+  const changes = describeChanges(await mergeResult(work, whole, pairs))
+  return { outputs: [resultPath, mergedPath, mergeRecordName], summary: [summary, ...changes].join('; ') }
 }
 
 function describeInterruption({ cause, step, firstStep }: Extract<TrainingEvent, { type: 'training-interrupted' }>) {

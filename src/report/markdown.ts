@@ -102,6 +102,10 @@ export function printMarkdown(input: ReportInput, { finding, limits, exam, train
       ),
     )
   }
+  const changed = input.trainings.flatMap(({ stage, changes = [] }) =>
+    changes.map((change) => `- ${stage}: ${change}.`),
+  )
+  if (changed.length > 0) parts.push('## What fewer bits changed', changed.join('\n'))
   const preferences = trainings.filter(({ preference }) => preference !== undefined)
   if (preferences.length > 0) {
     parts.push(

@@ -34,7 +34,16 @@ ${
       })
 }</figure>`
   })}</div>
-${lossTable(summaries)}`
+${lossTable(summaries)}
+${changeList(input.trainings)}`
+}
+
+/** What rounding to 16 bits, and to 4 for training, changed: the model that is examined is not quite the one that learnt. */
+function changeList(trainings: readonly ReportTraining[]): Markup | false {
+  const changed = trainings.filter(({ changes = [] }) => changes.length > 0)
+  if (changed.length === 0) return false
+  return html`<h3>What fewer bits changed</h3>
+<ul>${changed.flatMap(({ title, changes = [] }) => changes.map((change) => html`<li>${title}: ${change}.</li>`))}</ul>`
 }
 
 function styleOfSet(name: string, sets: string[]): SeriesStyle {

@@ -66,6 +66,7 @@ export const exportCommand = defineCommand({
     try {
       for await (const event of exportRun(run, options, interrupt.signal)) {
         if (json) console.log(JSON.stringify(event))
+        else if (event.type === 'change-recalled') console.log(event.message)
         else if (event.type === 'problem-found') console.log(`! ${event.name}: ${event.message}`)
         else if (event.type === 'model-written') console.log(`${formatBytes(event.bytes).padStart(8)}  ${event.folder}`)
         else console.log(`          ${event.format}: ${describeExamined(event)}`)

@@ -1,11 +1,14 @@
 // Preference training: RPO, DPO or winners only, one round of one variant.
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { loadJsonLines } from '../../base/files.ts'
+import type { PairRow } from '../../data/records.ts'
 import type { Recipe, VariantName } from '../../recipe/recipe.ts'
 import { locateModel, type ModelSource, reads, readsModels } from '../models.ts'
 import { roundSuffix, type Stage } from '../stage.ts'
 import { heldAs, jobSettings, runTraining, trainedModel, trainingIdentity } from '../training.ts'
 import { pairFiles } from './pair.ts'
+import { recallSamples } from './sample.ts'
 
 export interface Preference {
   variant: VariantName
@@ -14,14 +17,15 @@ export interface Preference {
   start: ModelSource
   /** p_ref. */
   reference: ModelSource
-  /** The stage that made the pairs. */
+  /** The stages that sampled the responses and made the pairs of them. */
+  sample: Stage
   pair: Stage
 }
 
 const titles = { rpo: 'RPO', dpo: 'DPO', winners: 'Training on winners only' }
 
 export function preferStage(recipe: Recipe, preference: Preference): { stage: Stage; model: ModelSource } {
-  const { variant, loss, round, start, reference, pair } = preference
+  const { variant, loss, round, start, reference, sample, pair } = preference
   const { rounds, reference: referenceRule, beta, nllWeight, ...training } = recipe.prefer
   const objective = {
     loss,
@@ -51,7 +55,7 @@ export function preferStage(recipe: Recipe, preference: Preference): { stage: St
     async *run(work) {
       const pairs = join(work.runFolder, pair.id)
       const heldOut = join(pairs, pairFiles.heldOut)
-      return yield* runTraining(work, recipe.prefer, {
+      const job: Parameters<typeof runTraining>[2] = {
         ...jobSettings(recipe, recipe.prefer),
         model: heldAs(locateModel(start, work.runFolder), training),
         objective: {
@@ -64,6 +68,10 @@ export function preferStage(recipe: Recipe, preference: Preference): { stage: St
         trainingFile: join(pairs, pairFiles.training),
         evaluationFiles: (await stat(heldOut)).size > 0 ? { 'held-out': heldOut } : {},
         batch: { pairs: training.pairsPerStep, maxTokens: recipe.pair.maxTokens },
+      }
+      return yield* runTraining(work, recipe.prefer, job, async (reference) => {
+        const rows = await loadJsonLines<PairRow>(heldOut)
+        return { reference, rows, recorded: await recallSamples(work.runFolder, sample, rows) }
       })
     },
   }

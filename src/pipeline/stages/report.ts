@@ -13,6 +13,7 @@ import type { ReportInput, ReportOverlap, ReportPairs, ReportTraining, VariantRo
 import { lockFolder } from '../../runs/lock.ts'
 import { describeOutputs, type Manifest, readManifest, writeManifest } from '../../runs/manifest.ts'
 import { metricsName, readMetrics } from '../../runs/metrics.ts'
+import { loadChanges } from '../merging.ts'
 import { promptOptions } from '../prompts.ts'
 import type { Stage, StageVariants } from '../stage.ts'
 import { versions } from '../versions.ts'
@@ -129,7 +130,10 @@ export async function gatherReport(
       }),
     ),
     trainings: await Promise.all(
-      [...of('pretrain'), ...of('prefer')].map((stage) => gatherTraining(stage, variantsOf(stage.id), runFolder)),
+      [...of('pretrain'), ...of('prefer')].map(async (stage) => ({
+        ...(await gatherTraining(stage, variantsOf(stage.id), runFolder)),
+        ...(await gatherChanges(join(runFolder, stage.id), manifests.get(stage.id)!)),
+      })),
     ),
     pairs: await Promise.all(of('pair').map((stage) => gatherPairs(recipe, stage, variantsOf(stage.id), runFolder))),
     overlaps: await gatherOverlaps(of('corpus'), new Set(items.map(({ id }) => id)), runFolder),
@@ -168,6 +172,11 @@ async function gatherTraining(stage: Stage, variants: VariantName[], runFolder: 
   const { loss } = (stage.settings.prefer ?? {}) as { loss?: 'rpo' | 'dpo' | 'winners' }
   const { id, title, round } = stage
   return { stage: id, title, objective: loss ?? 'next-token', ...(round !== undefined && { round }), variants, events }
+}
+
+async function gatherChanges(folder: string, { outputs }: Manifest): Promise<Pick<ReportTraining, 'changes'>> {
+  const changes = await loadChanges(folder, outputs)
+  return changes.length === 0 ? {} : { changes }
 }
 
 async function gatherPairs(

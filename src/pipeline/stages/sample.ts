@@ -2,8 +2,9 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { internal } from '../../base/errors.ts'
-import { loadJsonLines, writeJsonLines } from '../../base/files.ts'
+import { loadJsonLines, readJsonLines, writeJsonLines } from '../../base/files.ts'
 import { formatPercent } from '../../base/format.ts'
+import type { PairRow } from '../../data/records.ts'
 import { printPrompt } from '../../exam/prompts.ts'
 import { stopStrings } from '../../exam/template.ts'
 import type { SampledExplanation } from '../../preference/records.ts'
@@ -86,4 +87,30 @@ export function readsSamples(sample: Stage): { dependencies: { stage: string; pa
 
 export function loadSamples(runFolder: string, sample: Stage): Promise<SampledExplanation[]> {
   return loadJsonLines(join(runFolder, sample.id, samplesName))
+}
+
+/** The log-probabilities that the responses of some pairs had while they were sampled, nats; samples are read one at a time. */
+export async function recallSamples(
+  runFolder: string,
+  sample: Stage,
+  pairs: readonly PairRow[],
+): Promise<(question: string, tokens: readonly number[]) => number | undefined> {
+  const keyOf = (question: string, tokens: readonly number[]) => `${question} ${tokens.join()}`
+  const wanted = new Set(
+    pairs.flatMap(({ question, chosenTokens, rejectedTokens }) => [
+      keyOf(question, chosenTokens),
+      keyOf(question, rejectedTokens),
+    ]),
+  )
+  const sums = new Map<string, number>()
+  for await (const { value } of readJsonLines(join(runFolder, sample.id, samplesName))) {
+    const { question, tokens, logProbabilities } = value as SampledExplanation
+    const key = keyOf(question, tokens)
+    if (!wanted.has(key) || logProbabilities.length !== tokens.length) continue
+    sums.set(
+      key,
+      logProbabilities.reduce((sum, one) => sum + one, 0),
+    )
+  }
+  return (question, tokens) => sums.get(keyOf(question, tokens))
 }

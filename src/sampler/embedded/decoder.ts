@@ -14,6 +14,9 @@ export interface StepResult {
   choices: { probabilities: Float32Array; tempered?: Float32Array; logits?: Float32Array }
 }
 
+/** Where a row stands. */
+type Place = Pick<Sequence, 'lastToken' | 'lastPosition'>
+
 /** At most this many tokens of a prompt are computed in one run: attention among them is quadratic, masked half included. */
 export const PROMPT_CHUNK = 256
 /** A run has a multiple of this many tokens a prompt, so that vector lanes are filled. */
@@ -83,12 +86,22 @@ export class Decoder {
     return computed
   }
 
+  /** The logits [vocabulary] of what follows a prompt, from a decoder that chooses greedily. */
+  async followPrompt(prompt: number[]): Promise<Float32Array> {
+    const prefix = await this.computePrompts([prompt.slice(0, -1)])
+    const tails = new KeyValueCache(this.config, this.fewestPrompts)
+    const rows = new Array<Place | undefined>(this.fewestPrompts).fill(undefined)
+    rows[0] = { lastToken: prompt.at(-1)!, lastPosition: prompt.length - 1 }
+    const { choices } = await this.step(prefix, tails, 1, rows, 1)
+    return choices.logits!.slice(0, this.config.vocabularySize)
+  }
+
   /** Reads the last token of every row; rows without a sequence compute something that nobody looks at. */
   step(
     prefixes: KeyValueCache,
     tails: KeyValueCache,
     samples: number,
-    rows: (Sequence | undefined)[],
+    rows: (Place | undefined)[],
     temperature: number,
   ) {
     const prompts = rows.length / samples

@@ -24,12 +24,12 @@ const FIRST_POSITIONS = 2048
 export async function openLocalSampler(
   model: ModelReference,
   options: { threads: number; sequences: number },
-): Promise<Sampler> {
+): Promise<LocalSampler> {
   const tokenizer = await loadTokenizer(model.folder)
   return new LocalSampler(model, tokenizer, options, await openCheckpoint(model, FIRST_POSITIONS, { unpacked: true }))
 }
 
-class LocalSampler implements Sampler {
+export class LocalSampler implements Sampler {
   readonly capabilities = new Set(capabilities)
   readonly hosts = []
   private readonly model: ModelReference
@@ -83,6 +83,17 @@ class LocalSampler implements Sampler {
 
   async estimate(requests: SampleRequest[], settings: SamplingSettings): Promise<Estimate> {
     return estimateSampling(this.checkpoint.config, this.tokenise(requests), settings, this.options)
+  }
+
+  /** Of each prompt the logits [vocabulary] of what follows it. */
+  async *logits(prompts: number[][]): AsyncGenerator<Float32Array> {
+    const endTurn = await this.takeTurn()
+    try {
+      const decoder = await this.openDecoder(false, Math.max(...prompts.map(({ length }) => length)))
+      for (const prompt of prompts) yield await decoder.followPrompt(prompt)
+    } finally {
+      endTurn()
+    }
   }
 
   async close(): Promise<void> {

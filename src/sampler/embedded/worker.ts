@@ -2,10 +2,10 @@
 import { internal } from '../../base/errors.ts'
 import { serve } from '../../base/worker-call.ts'
 import type { ModelReference } from '../../engine/engine.ts'
-import type { SampleRequest, Sampler, SamplingSettings } from '../sampler.ts'
-import { openLocalSampler } from './local.ts'
+import type { SampleRequest, SamplingSettings } from '../sampler.ts'
+import { type LocalSampler, openLocalSampler } from './local.ts'
 
-let opened: Sampler | undefined
+let opened: LocalSampler | undefined
 const sampler = () => opened ?? internal('the sampler is not open')
 
 interface Job {
@@ -19,6 +19,7 @@ serve({
     yield 'opened'
   },
   sample: ({ requests, settings }: Job, signal) => sampler().sample(requests, settings, signal),
+  logits: ({ prompts }: { prompts: number[][] }) => sampler().logits(prompts),
   async *estimate({ requests, settings }: Job) {
     yield await sampler().estimate(requests, settings)
   },
