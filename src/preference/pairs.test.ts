@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { ExamItem } from '../exam/records.ts'
 import { defaultTemplate } from '../exam/template.ts'
-import { holdOutQuestions, makePairs, type PairOptions, pairRow, type ResponseTokenizer } from './pairs.ts'
+import { holdOutQuestions, PairMaker, type PairOptions, pairRow, type ResponseTokenizer } from './pairs.ts'
 import type { SampledExplanation } from './records.ts'
 import { gradeSample } from './samples.ts'
 
@@ -50,8 +50,13 @@ function samplesOf(question: string, ...texts: string[]): SampledExplanation[] {
   })
 }
 
-const make = (samples: SampledExplanation[], more: Partial<PairOptions> = {}, items = [item('q')]) =>
-  makePairs(samples, items, { ...options, ...more })
+function make(samples: SampledExplanation[], more: Partial<PairOptions> = {}, items = [item('q')]) {
+  const maker = new PairMaker(items, { ...options, ...more })
+  const questions = [...new Set(samples.map(({ question }) => question))]
+  const ofQuestion = (id: string) => samples.filter(({ question }) => question === id)
+  const pairs = questions.flatMap((id) => maker.pair(id, ofQuestion(id)))
+  return { pairs, counts: maker.finish() }
+}
 const sides = (made: ReturnType<typeof make>) =>
   made.pairs.map(({ chosen, rejected }) => `${chosen.split('\n')[0]}>${rejected.split('\n')[0]}`)
 

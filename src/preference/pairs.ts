@@ -4,6 +4,7 @@ import { Random } from '../base/random.ts'
 import type { PairRow } from '../data/records.ts'
 import { type PromptOptions, printAnswerLine, printCompletion, printPrompt } from '../exam/prompts.ts'
 import type { ExamItem } from '../exam/records.ts'
+import { emptyCounts, explainNoPairs, type PairCounts } from './pair-counts.ts'
 import type { PreferencePair, SampledExplanation } from './records.ts'
 
 /** What of a tokenizer is needed here; prompt and response are tokenised apart, as in sampling. */
@@ -29,33 +30,6 @@ export interface PairOptions extends PromptOptions {
   whenNoWinner: 'gold-explanation' | 'gold-answer' | 'drop'
 }
 
-/** Where everything went. Samples: right + wrong + unreadable + truncated = samples; questions likewise. */
-export interface PairCounts {
-  samples: number
-  /** Right, and ended by itself. */
-  right: number
-  /** Right, but went on to the limit or to a stop string: neither winner nor loser. */
-  rightWithoutEnd: number
-  wrong: number
-  unreadable: number
-  /** Cut at the limit before a right answer. */
-  truncated: number
-  /** Samples left out because another of the same question and side has the same text. */
-  duplicates: number
-  /** Responses (samples or gold) left out because prompt and response exceed maxTokens. */
-  overLong: number
-  questions: number
-  questionsPaired: number
-  /** No right sample, and no gold in its place. */
-  questionsWithoutWinner: number
-  questionsWithoutLoser: number
-  /** Winners and losers there were, but one side had only over-long ones. */
-  questionsOverLong: number
-  /** Questions without a right sample whose winner is the gold. */
-  questionsWithGoldOnly: number
-  pairs: number
-}
-
 interface Response {
   text: string
   tokens: number[]
@@ -64,27 +38,34 @@ type Winner = Response & { from: PreferencePair['chosenFrom'] }
 type Loser = Response & { reason: PreferencePair['rejectedReason'] }
 
 /**
- * Pairs of one round, in the order of the items. A winner ended by itself and is right; a loser is wrong (or unreadable,
- * or truncated, as the options say). The k-th pair of a question takes its k-th winner and k-th loser, each list begun
- * again at its end, until K pairs are made or every combination was (Pang et al. 2024, section 2).
- * Throws a UserError that says what to change when there is no pair at all.
+ * Pairs of one round, question by question. A winner ended by itself and is right; a loser is wrong (or unreadable, or
+ * truncated, as the options say). The k-th pair of a question takes its k-th winner and k-th loser, each list begun again
+ * at its end, until K pairs are made or every combination was (Pang et al. 2024, section 2).
  */
-export function makePairs(
-  samples: readonly SampledExplanation[],
-  items: readonly ExamItem[],
-  options: PairOptions,
-): { pairs: PreferencePair[]; counts: PairCounts } {
-  const counts = emptyCounts()
-  const samplesOfQuestion = new Map<string, SampledExplanation[]>(samples.map(({ question }) => [question, []]))
-  for (const sample of samples) samplesOfQuestion.get(sample.question)!.push(sample)
-  const pairs: PreferencePair[] = []
-  for (const item of items) {
-    const written = samplesOfQuestion.get(item.id)
-    if (written !== undefined) pairs.push(...pairQuestion(item, written, options, counts))
+export class PairMaker {
+  private readonly items: Map<string, ExamItem>
+  private readonly options: PairOptions
+  private readonly counts = emptyCounts()
+
+  constructor(items: readonly ExamItem[], options: PairOptions) {
+    this.items = new Map(items.map((item) => [item.id, item]))
+    this.options = options
   }
-  if (pairs.length === 0) throw new UserError(explainNoPairs(counts, options))
-  counts.pairs = pairs.length
-  return { pairs, counts }
+
+  /** The pairs of a question, of all its samples; none where it is not among the items. */
+  pair(question: string, samples: readonly SampledExplanation[]): PreferencePair[] {
+    const item = this.items.get(question)
+    if (item === undefined) return []
+    const pairs = pairQuestion(item, samples, this.options, this.counts)
+    this.counts.pairs += pairs.length
+    return pairs
+  }
+
+  /** What became of all samples. Throws a UserError that says what to change when there is no pair at all. */
+  finish(): PairCounts {
+    if (this.counts.pairs === 0) throw new UserError(explainNoPairs(this.counts, this.options))
+    return this.counts
+  }
 }
 
 /** A seeded share of the questions, to be measured and not trained on; the same in every round. */
@@ -200,52 +181,4 @@ function walkInStep(winners: number, losers: number, limit: number): [number, nu
 
 function greatestCommonDivisor(a: number, b: number): number {
   return b === 0 ? a : greatestCommonDivisor(b, a % b)
-}
-
-function emptyCounts(): PairCounts {
-  return {
-    samples: 0,
-    right: 0,
-    rightWithoutEnd: 0,
-    wrong: 0,
-    unreadable: 0,
-    truncated: 0,
-    duplicates: 0,
-    overLong: 0,
-    questions: 0,
-    questionsPaired: 0,
-    questionsWithoutWinner: 0,
-    questionsWithoutLoser: 0,
-    questionsOverLong: 0,
-    questionsWithGoldOnly: 0,
-    pairs: 0,
-  }
-}
-
-function explainNoPairs(counts: PairCounts, options: PairOptions): string {
-  const { samples, questions } = counts
-  if (samples === 0) return 'no preference pairs: there are no samples of these questions.'
-  const start = `no preference pairs from ${samples} samples of ${questions} questions`
-  const right = counts.right + counts.rightWithoutEnd
-  if (right === samples) {
-    return `${start}: every sample was right, so there is no loser. Take harder questions, raise the temperature, or draw more samples a question.`
-  }
-  if (counts.questionsWithoutWinner === questions) {
-    const gold =
-      options.whenNoWinner === 'gold-answer'
-        ? ''
-        : options.whenNoWinner === 'drop'
-          ? ' Set whenNoWinner to gold-explanation or gold-answer,'
-          : ' The items have no explanation: set whenNoWinner to gold-answer,'
-    return right === 0
-      ? `${start}: every sample was wrong, so there is no winner.${gold} lower the temperature, or draw more samples.`
-      : `${start}: no sample that was right ended by itself, so there is no winner.${gold} or raise the limit of tokens a sample.`
-  }
-  const parts = [
-    [counts.questionsWithoutWinner, 'without a winner'],
-    [counts.questionsWithoutLoser, 'without a loser'],
-    [counts.questionsOverLong, `longer than ${options.maxTokens} tokens`],
-  ] as const
-  const list = parts.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`)
-  return `${start}: questions ${list.join(', ')}. Raise maxTokens, let unreadable or truncated samples be losers, or draw more samples.`
 }

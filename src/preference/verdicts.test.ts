@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import type { ResponseTokenizer } from './pairs.ts'
 import type { PreferencePair } from './records.ts'
-import { applyVerdicts, loadVerdicts } from './verdicts.ts'
+import { loadVerdicts, PairReview } from './verdicts.ts'
 
 const tokenizer: ResponseTokenizer = {
   endToken: 0,
@@ -41,7 +41,8 @@ const verdict = (n: number, kind: string, more: object = {}) => ({
 
 async function apply(pairs: PreferencePair[], ...lines: object[]) {
   await writeFile(path, lines.map((line) => `${JSON.stringify(line)}\n`).join(''))
-  return applyVerdicts(pairs, await loadVerdicts(path), 1, tokenizer)
+  const review = new PairReview(await loadVerdicts(path), 1, tokenizer)
+  return { pairs: pairs.flatMap((pair) => review.carryOut(pair) ?? []), counts: review.finish() }
 }
 
 test('accept keeps, reject leaves, swap exchanges, edit replaces', async () => {

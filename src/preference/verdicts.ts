@@ -53,52 +53,76 @@ export async function loadVerdicts(path: string): Promise<LocatedVerdict[]> {
 /**
  * Carries out the verdicts of a round's pairs: accepted pairs stay, rejected ones leave, swapped ones exchange chosen and
  * rejected, edited ones get a new chosen text, tokenised anew. The latest verdict of a pair counts, by its time and, at
- * the same time, by its line. Verdicts of other rounds are passed over. Throws a UserError with file and line for a
- * pair that does not exist, for a swap that would choose a response without an end, and for an edit equal to the rejected.
+ * the same time, by its line. Verdicts of other rounds are passed over.
  */
-export function applyVerdicts(
-  pairs: readonly PreferencePair[],
-  verdicts: readonly LocatedVerdict[],
-  round: number,
-  tokenizer: ResponseTokenizer,
-): { pairs: PreferencePair[]; counts: VerdictCounts } {
-  const known = new Set(pairs.map(({ id }) => id))
-  const latest = new Map<string, LocatedVerdict>()
-  const counts: VerdictCounts = { accepted: 0, rejected: 0, swapped: 0, edited: 0, unjudged: 0, superseded: 0 }
-  for (const verdict of verdicts) {
-    if (!known.has(verdict.pair)) {
-      if (roundOf(verdict.pair) !== round && roundOf(verdict.pair) !== undefined) continue
-      throw new UserError(
-        `${verdict.at}: no pair ${verdict.pair}. The file was written for other pairs; take out the line, or run the review again.`,
-      )
-    }
-    const earlier = latest.get(verdict.pair)
-    if (earlier !== undefined) counts.superseded++
-    if (earlier === undefined || Date.parse(earlier.time) <= Date.parse(verdict.time)) latest.set(verdict.pair, verdict)
+export class PairReview {
+  private readonly verdicts = new Map<string, LocatedVerdict[]>()
+  private readonly round: number
+  private readonly tokenizer: ResponseTokenizer
+  private readonly counts: VerdictCounts = {
+    accepted: 0,
+    rejected: 0,
+    swapped: 0,
+    edited: 0,
+    unjudged: 0,
+    superseded: 0,
   }
-  const kept = pairs.flatMap((pair): PreferencePair[] => {
-    const verdict = latest.get(pair.id)
-    switch (verdict?.verdict) {
-      case undefined:
-        counts.unjudged++
-        return [pair]
+
+  constructor(verdicts: readonly LocatedVerdict[], round: number, tokenizer: ResponseTokenizer) {
+    this.round = round
+    this.tokenizer = tokenizer
+    for (const verdict of verdicts) {
+      const earlier = this.verdicts.get(verdict.pair)
+      if (earlier === undefined) this.verdicts.set(verdict.pair, [verdict])
+      else earlier.push(verdict)
+    }
+  }
+
+  /** Whether a pair was judged; only before its verdict is carried out. */
+  has(pair: PreferencePair): boolean {
+    return this.verdicts.has(pair.id)
+  }
+
+  /**
+   * The pair after its verdict, or undefined where it was rejected. Throws a UserError with file and line for a swap that
+   * would choose a response without an end, and for an edit equal to the rejected.
+   */
+  carryOut(pair: PreferencePair): PreferencePair | undefined {
+    const { counts, tokenizer } = this
+    const [first, ...others] = this.verdicts.get(pair.id) ?? []
+    if (first === undefined) {
+      counts.unjudged++
+      return pair
+    }
+    this.verdicts.delete(pair.id)
+    counts.superseded += others.length
+    const verdict = others.reduce((a, b) => (Date.parse(a.time) <= Date.parse(b.time) ? b : a), first)
+    switch (verdict.verdict) {
       case 'accept':
         counts.accepted++
-        return [pair]
+        return pair
       case 'reject':
         counts.rejected++
-        return []
+        return undefined
       case 'swap':
         counts.swapped++
-        return [swapped(pair, verdict, tokenizer)]
+        return swapped(pair, verdict, tokenizer)
       case 'edit':
         counts.edited++
-        return [edited(pair, verdict, tokenizer)]
-      default:
-        return internal(`verdict ${JSON.stringify(verdict)}`)
+        return edited(pair, verdict, tokenizer)
     }
-  })
-  return { pairs: kept, counts }
+  }
+
+  /** What became of the pairs, all of which were seen. Throws a UserError with file and line for a verdict on none of them. */
+  finish(): VerdictCounts {
+    for (const [pair, [verdict = internal(`no verdict on ${pair}`)]] of this.verdicts) {
+      if (roundOf(pair) !== this.round && roundOf(pair) !== undefined) continue
+      throw new UserError(
+        `${verdict.at}: no pair ${pair}. The file was written for other pairs; take out the line, or run the review again.`,
+      )
+    }
+    return this.counts
+  }
 }
 
 /** The round that a pair's id names: `<question>/<round>/<number>`. */

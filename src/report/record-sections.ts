@@ -6,7 +6,7 @@ import { framePrompts } from './prompt-frames.ts'
 import type { ReportInput, ReportPair, ReportPairs, ReportSource } from './report-input.ts'
 
 /** Pairs shown of each stage; all of them stand in the run's pairs.jsonl. */
-const MAX_SHOWN_PAIRS = 100
+export const MAX_SHOWN_PAIRS = 100
 
 export function pairsSection({ pairs }: ReportInput): Markup {
   if (pairs.length === 0) return html`<p class="empty">No preference pairs were made in this run.</p>`

@@ -112,7 +112,7 @@ export interface ReportPairs {
   verdicts: Partial<Record<Verdict['verdict'], number>>
   /** The rule on explanations against the experts, on the responses chosen for them; missing without verdicts. */
   agreement?: VerdictAgreement
-  /** All pairs, or the first of them. */
+  /** The first pairs that are trained on. */
   pairs: ReportPair[]
 }
 

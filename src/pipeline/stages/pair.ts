@@ -1,18 +1,20 @@
 // Pairing: winners and losers of each question, experts' verdicts carried out, some questions held out.
 import { join } from 'node:path'
 import { UserError } from '../../base/errors.ts'
-import { loadJsonLines, readJson, writeJson, writeJsonLines } from '../../base/files.ts'
-import { holdOutQuestions, makePairs, type PairCounts, pairRow } from '../../preference/pairs.ts'
+import { readJson, readJsonLines, writeJson } from '../../base/files.ts'
+import { JsonLinesWriter } from '../../data/row-writer.ts'
+import type { PairCounts } from '../../preference/pair-counts.ts'
+import { holdOutQuestions, PairMaker, pairRow } from '../../preference/pairs.ts'
 import type { PreferencePair } from '../../preference/records.ts'
 import { compareVerdicts, type VerdictAgreement } from '../../preference/verdict-agreement.ts'
-import { applyVerdicts, loadVerdicts, type VerdictCounts } from '../../preference/verdicts.ts'
+import { loadVerdicts, PairReview, type VerdictCounts } from '../../preference/verdicts.ts'
 import type { Recipe } from '../../recipe/recipe.ts'
 import { loadTokenizer } from '../../tokenizer/tokenizer.ts'
 import { type ModelSource, reads, readsFiles, readsTokenizer, tokenizerFolder } from '../models.ts'
 import { promptOptions, promptSettings, readsPrompts } from '../prompts.ts'
 import { roundSuffix, type Stage } from '../stage.ts'
 import { loadQuestions, readsExam } from './exam.ts'
-import { loadSamples, readsSamples } from './sample.ts'
+import { readSampledQuestions, readsSamples } from './sample.ts'
 
 export const pairFiles = {
   /** PreferencePair: what TRL and LLaMA-Factory load, all of them. */
@@ -52,48 +54,78 @@ export function pairStage(recipe: Recipe, sample: Stage, model: ModelSource, rou
       const items = await loadQuestions(recipe, runFolder, 'preference')
       const tokenizer = await loadTokenizer(tokenizerFolder(recipe, runFolder))
       const prompts = await promptOptions(recipe, runFolder)
-      const made = makePairs(await loadSamples(runFolder, sample), items, { ...settings, ...prompts, tokenizer, round })
+      const maker = new PairMaker(items, { ...settings, ...prompts, tokenizer, round })
       const verdicts = verdictsFile === undefined ? undefined : await loadVerdicts(verdictsFile)
-      const judged =
-        verdicts === undefined ? { pairs: made.pairs } : applyVerdicts(made.pairs, verdicts, round, tokenizer)
+      const review = verdicts && new PairReview(verdicts, round, tokenizer)
       const questions = items.map(({ id }) => id)
       const heldOut = holdOutQuestions(questions, settings.heldOutShare, recipe.seed)
-      const measured = judged.pairs.filter(({ question }) => heldOut.has(question))
-      const trained = judged.pairs.filter(({ question }) => !heldOut.has(question))
-      if (trained.length === 0) {
-        throw new UserError(
-          `no preference pairs to train on: of ${made.pairs.length}, the verdicts left ${judged.pairs.length}, and ${measured.length} are held out. Look at pair.verdicts and pair.heldOutShare.`,
-        )
-      }
-      const counts: PairingCounts = {
-        pairs: made.counts,
-        ...('counts' in judged && { verdicts: judged.counts }),
-        ...(verdicts !== undefined && { agreement: compareVerdicts(made.pairs, verdicts, items, prompts) }),
-        training: trained.length,
-        heldOut: measured.length,
-      }
-      await writeJsonLines(join(folder, pairFiles.pairs), judged.pairs)
-      await writeJsonLines(join(folder, pairFiles.training), trained.map(pairRow))
-      await writeJsonLines(join(folder, pairFiles.heldOut), measured.map(pairRow))
-      await writeJson(join(folder, pairFiles.counts), counts)
-      return {
-        outputs: Object.values(pairFiles),
-        summary: `${trained.length} pairs of ${made.counts.questionsPaired} questions, ${measured.length} more held out`,
+      const judged: PreferencePair[] = []
+      const written = { all: 0, training: 0, heldOut: 0 }
+      const writers = await openWriters(folder)
+      try {
+        for await (const [question, samples] of readSampledQuestions(runFolder, sample)) {
+          for (const made of maker.pair(question, samples)) {
+            if (review?.has(made)) judged.push(made)
+            const pair = review === undefined ? made : review.carryOut(made)
+            if (pair === undefined) continue
+            const part = heldOut.has(question) ? 'heldOut' : 'training'
+            written.all++
+            written[part]++
+            await writers.pairs.write(pair)
+            await writers[part].write(pairRow(pair))
+          }
+        }
+        const made = maker.finish()
+        const reviewed = review?.finish()
+        if (written.training === 0) {
+          throw new UserError(
+            `no preference pairs to train on: of ${made.pairs}, the verdicts left ${written.all}, and ${written.heldOut} are held out. Look at pair.verdicts and pair.heldOutShare.`,
+          )
+        }
+        for (const writer of Object.values(writers)) await writer.close()
+        const counts: PairingCounts = {
+          pairs: made,
+          ...(reviewed && { verdicts: reviewed }),
+          ...(verdicts && { agreement: compareVerdicts(judged, verdicts, items, prompts) }),
+          training: written.training,
+          heldOut: written.heldOut,
+        }
+        await writeJson(join(folder, pairFiles.counts), counts)
+        return {
+          outputs: Object.values(pairFiles),
+          summary: `${written.training} pairs of ${made.questionsPaired} questions, ${written.heldOut} more held out`,
+        }
+      } finally {
+        for (const writer of Object.values(writers)) await writer.discard()
       }
     },
   }
 }
 
-/** A pair stage's results, for the report. */
+async function openWriters(folder: string): Promise<Record<'pairs' | 'training' | 'heldOut', JsonLinesWriter>> {
+  return {
+    pairs: await JsonLinesWriter.open(join(folder, pairFiles.pairs)),
+    training: await JsonLinesWriter.open(join(folder, pairFiles.training)),
+    heldOut: await JsonLinesWriter.open(join(folder, pairFiles.heldOut)),
+  }
+}
+
+/** A pair stage's results, for the report: the first `most` pairs that are trained on, and what was counted. */
 export async function loadPairs(
   runFolder: string,
   stage: string,
-): Promise<{ pairs: PreferencePair[]; counts: PairingCounts; heldOut: Set<string> }> {
+  most: number,
+): Promise<{ pairs: PreferencePair[]; counts: PairingCounts }> {
   const folder = join(runFolder, stage)
-  const heldOut = await loadJsonLines<{ id: string }>(join(folder, pairFiles.heldOut))
-  return {
-    pairs: await loadJsonLines(join(folder, pairFiles.pairs)),
-    counts: (await readJson(join(folder, pairFiles.counts))) as PairingCounts,
-    heldOut: new Set(heldOut.map(({ id }) => id)),
+  const counts = (await readJson(join(folder, pairFiles.counts))) as PairingCounts
+  const pairs: PreferencePair[] = []
+  const trained = new Set<string>()
+  for await (const { value } of readJsonLines(join(folder, pairFiles.training))) {
+    if (trained.add((value as PreferencePair).id).size === most) break
   }
+  for await (const { value } of readJsonLines(join(folder, pairFiles.pairs))) {
+    const pair = value as PreferencePair
+    if (trained.has(pair.id) && pairs.push(pair) === trained.size) break
+  }
+  return { pairs, counts }
 }

@@ -8,6 +8,7 @@ import type { ExamItem } from '../../exam/records.ts'
 import type { Verdict } from '../../preference/records.ts'
 import { loadVerdicts } from '../../preference/verdicts.ts'
 import type { Recipe, VariantName } from '../../recipe/recipe.ts'
+import { MAX_SHOWN_PAIRS } from '../../report/record-sections.ts'
 import { buildReport } from '../../report/report.ts'
 import type { ReportInput, ReportOverlap, ReportPairs, ReportTraining, VariantRole } from '../../report/report-input.ts'
 import { lockFolder } from '../../runs/lock.ts'
@@ -185,7 +186,7 @@ async function gatherPairs(
   variants: VariantName[],
   runFolder: string,
 ): Promise<ReportPairs> {
-  const { pairs, counts, heldOut } = await loadPairs(runFolder, id)
+  const { pairs, counts } = await loadPairs(runFolder, id, MAX_SHOWN_PAIRS)
   const verdictOf = new Map<string, Verdict['verdict']>()
   if (recipe.pair.verdicts !== undefined) {
     for (const { pair, verdict } of await loadVerdicts(recipe.pair.verdicts)) verdictOf.set(pair, verdict)
@@ -205,12 +206,10 @@ async function gatherPairs(
       ? { accept: judged.accepted, reject: judged.rejected, swap: judged.swapped, edit: judged.edited }
       : {},
     ...(counts.agreement && { agreement: counts.agreement }),
-    pairs: pairs
-      .filter((pair) => !heldOut.has(pair.id))
-      .map(({ promptTokens: _, chosenTokens: __, rejectedTokens: ___, ...pair }) => {
-        const verdict = verdictOf.get(pair.id)
-        return verdict === undefined ? pair : { ...pair, verdict }
-      }),
+    pairs: pairs.map(({ promptTokens: _, chosenTokens: __, rejectedTokens: ___, ...pair }) => {
+      const verdict = verdictOf.get(pair.id)
+      return verdict === undefined ? pair : { ...pair, verdict }
+    }),
   }
 }
 

@@ -2,7 +2,7 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { internal } from '../../base/errors.ts'
-import { loadJsonLines, readJsonLines, writeJsonLines } from '../../base/files.ts'
+import { readJsonLines, writeJsonLines } from '../../base/files.ts'
 import { formatPercent } from '../../base/format.ts'
 import type { PairRow } from '../../data/records.ts'
 import { printPrompt } from '../../exam/prompts.ts'
@@ -85,8 +85,23 @@ export function readsSamples(sample: Stage): { dependencies: { stage: string; pa
   return { dependencies: [{ stage: sample.id, path: samplesName }] }
 }
 
-export function loadSamples(runFolder: string, sample: Stage): Promise<SampledExplanation[]> {
-  return loadJsonLines(join(runFolder, sample.id, samplesName))
+/** A sample stage's explanations, one question in memory at a time. */
+export async function* readSampledQuestions(
+  runFolder: string,
+  sample: Stage,
+): AsyncGenerator<[question: string, samples: SampledExplanation[]]> {
+  let samples: SampledExplanation[] = []
+  for await (const { value } of readJsonLines(join(runFolder, sample.id, samplesName))) {
+    const one = value as SampledExplanation
+    const question = samples[0]?.question ?? one.question
+    if (one.question === question) {
+      samples.push(one)
+      continue
+    }
+    yield [question, samples]
+    samples = [one]
+  }
+  if (samples[0] !== undefined) yield [samples[0].question, samples]
 }
 
 /** The log-probabilities that the responses of some pairs had while they were sampled, nats; samples are read one at a time. */
