@@ -6,6 +6,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   symlinkSync,
@@ -70,6 +71,20 @@ describe('the build', () => {
     expect(setUp().stdout).toContain('built')
     expect(existsSync(join(copy, 'dist/base/format.js'))).toBe(false)
   })
+})
+
+test('the package holds the folders that the sources read beside their own', () => {
+  const sources = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' }).filter((name) =>
+    /(?<!\.test|\.fixture)\.ts$/.test(name),
+  )
+  const named = sources.flatMap((name) =>
+    [...readFileSync(join(root, 'src', name), 'utf8').matchAll(/new URL\([`'](?:\.\.\/){2,}(\w+)\//g)].map(
+      ([, folder]) => folder,
+    ),
+  )
+  expect(new Set(named)).toEqual(new Set(['environments', 'exams', 'prompts']))
+  const { files } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { files: string[] }
+  expect(files).toEqual(expect.arrayContaining(named))
 })
 
 describe.skipIf(process.env.MEIKAI_TEST_SETUP !== '1')(
