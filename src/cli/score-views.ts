@@ -198,7 +198,9 @@ function notesOf(scores: readonly SystemScore[]): string[] {
   return scores.flatMap(({ name, missing }) => {
     if (missing.length === 0) return []
     const shown = missing.slice(0, 5).join(', ') + (missing.length > 5 ? ', ...' : '')
-    return [`${name}: ${missing.length} items have no answer and count as wrong: ${shown}`]
+    const many =
+      missing.length === 1 ? '1 item has no answer and counts' : `${missing.length} items have no answer and count`
+    return [`${name}: ${many} as wrong: ${shown}`]
   })
 }
 

@@ -136,7 +136,8 @@ describe('a data set laid out as IgakuQA', () => {
     )
     await expect(load(question('112B1'), question('112B1'))).rejects.toThrow('item 112B1 occurs twice')
     await expect(load(question('112B1', { choices: 'a' }))).rejects.toThrow('112-B.jsonl:1: choices')
-    await expect(loadIgakuqa(join(folder, 'none'))).rejects.toThrow('no such file')
+    await expect(loadIgakuqa(join(folder, 'none'))).rejects.toThrow('none: no such file')
+    await expect(loadIgakuqa(folder)).rejects.toThrow(`${join(folder, 'data')}: no such file`)
   })
 })
 

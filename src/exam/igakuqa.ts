@@ -46,9 +46,10 @@ export async function loadIgakuqa(path: string): Promise<ExamItem[]> {
 }
 
 async function blockFiles(path: string): Promise<string[]> {
+  let folder = path
   try {
     if ((await stat(path)).isFile()) return [path]
-    const folder = join(path, 'data')
+    folder = join(path, 'data')
     const years = (await readdir(folder)).filter((name) => /^\d{4}$/.test(name)).sort()
     const blocks = await Promise.all(
       years.map(async (year) => {
@@ -58,7 +59,7 @@ async function blockFiles(path: string): Promise<string[]> {
     )
     return blocks.flat()
   } catch (error) {
-    throw readError(path, error)
+    throw readError(folder, error)
   }
 }
 

@@ -21,7 +21,11 @@ export function examinationOf(
     ),
     ...(overlaps !== undefined && { overlaps }),
     notes: scores.flatMap(({ name, missing }) =>
-      missing.length === 0 ? [] : [`${name} has no answer to ${missing.length} items, which count as wrong.`],
+      missing.length === 0
+        ? []
+        : [
+            `${name} has no answer to ${missing.length === 1 ? '1 item, which counts' : `${missing.length} items, which count`} as wrong.`,
+          ],
     ),
   }
 }
