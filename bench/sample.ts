@@ -1,4 +1,4 @@
-// Sampling beside llama.cpp, in turn: `sample [long short] [--samples N --tokens N --runs N --sides a,b]`.
+// Sampling beside llama.cpp, in turn: `sample [long short] [--samples N --tokens N --peer-tokens N --runs N --sides a,b]`.
 import { median } from './sides/comparison.ts'
 import { fullLayers, largeModel } from './sides/material.ts'
 import { presentComparisons, readArguments } from './sides/present.ts'
@@ -8,6 +8,7 @@ const prompts: Record<string, number> = { long: longPrompt, short: shortPrompt }
 const { chosen, settings } = readArguments(Object.keys(prompts), {
   samples: '30',
   tokens: '200',
+  'peer-tokens': '200', // fewer: llama.cpp writes so many of each sample, its rate is taken for the others
   layers: String(fullLayers), // fewer: a quick trial, which is not recorded
 })
 const layers = Number(settings.layers)
@@ -18,7 +19,8 @@ await presentComparisons(
   'sample',
   chosen.map((key) => () => {
     const promptTokens = prompts[key] ?? longPrompt
-    return sampling(model, { key, promptTokens, samples: Number(settings.samples), tokens: Number(settings.tokens) })
+    const [samples, tokens] = [Number(settings.samples), Number(settings.tokens)]
+    return sampling(model, { key, promptTokens, samples, tokens, peerTokens: Number(settings['peer-tokens']) })
   }),
   settings,
   {

@@ -163,6 +163,7 @@ describe('a change', () => {
     [['corpus.heldOutShare=0.5'], {}, ['corpus', ...pretraining], 'corpus.heldOutShare: 0.02 -> 0.5'],
     [['examine.explainTokens=9'], {}, [...examining, ...probing], 'examine.explainTokens: 512 -> 9'],
     [['examine.answerTokens=9'], {}, examining, 'examine.answerTokens: 16 -> 9'],
+    [['sampler.precision=int8'], {}, [...new Set([...sampling, ...examining, ...probing])], ''],
     [['pretrain.checkpointEverySteps=7', 'pretrain.keepCheckpoints=3', 'sample.sequences=5'], {}, [], ''],
     [
       ['prefer.rounds=2', 'variants=[base,cpt,cpt+rpo]'],

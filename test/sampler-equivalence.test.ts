@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Random } from '../src/base/random.ts'
 import type { ModelReference } from '../src/engine/engine.ts'
+import type { Precision } from '../src/model/checkpoint.ts'
 import { openLocalSampler } from '../src/sampler/embedded/local.ts'
 import { collect } from '../src/sampler/sampler.contract.ts'
 import type { SampleRequest, Sampler } from '../src/sampler/sampler.ts'
@@ -39,7 +40,14 @@ const scaledLlama = {
   },
 }
 
-const models = {
+interface Case {
+  shape: object
+  adapter: boolean
+  base?: 'nf4'
+  precision?: Precision
+}
+
+const models: Record<string, Case> = {
   'grouped heads': { shape: {}, adapter: false },
   'an adapter': { shape: {}, adapter: true },
   'heads of their own, untied': {
@@ -49,11 +57,17 @@ const models = {
   'heads normalised': { shape: { model_type: 'qwen3', head_dim: 48 }, adapter: false },
   'biases and scaled positions': { shape: scaledLlama, adapter: true },
   'Mistral, a window it never fills': { shape: { model_type: 'mistral', sliding_window: 4096 }, adapter: false },
-  'an adapter on a base in NF4': { shape: {}, adapter: true, base: 'nf4' as const },
+  'an adapter on a base in NF4': { shape: {}, adapter: true, base: 'nf4' },
+  'an adapter, 8-bit products': { shape: {}, adapter: true, precision: 'int8' },
+  'heads of their own, untied, 8-bit products': {
+    shape: { model_type: 'llama', num_key_value_heads: 4, tie_word_embeddings: false },
+    adapter: false,
+    precision: 'int8',
+  },
   'one key-value head, wide': { shape: { num_key_value_heads: 1, head_dim: 64 }, adapter: false },
 }
 
-describe.each(Object.entries(models))('with %s', (name, { shape, adapter, ...held }) => {
+describe.each(Object.entries(models))('with %s', (name, { shape, adapter, precision = 'float32', ...held }: Case) => {
   const folder = join(root, name.replaceAll(/\W/g, '-'))
   const model: ModelReference = { ...held, ...(adapter ? { folder, adapter: `${folder}-adapter` } : { folder }) }
   let sampler: Sampler
@@ -61,8 +75,8 @@ describe.each(Object.entries(models))('with %s', (name, { shape, adapter, ...hel
   beforeAll(async () => {
     const config = await writeSmallModel(folder, { ...shape, max_position_embeddings: 400 })
     if (adapter) await writeSmallAdapter(`${folder}-adapter`, config)
-    sampler = await openLocalSampler(model, { threads: 2, sequences: 12 })
-    forward = await openForward(model)
+    sampler = await openLocalSampler(model, { threads: 2, sequences: 12, precision })
+    forward = await openForward(model, 512, precision)
   })
   afterAll(async () => {
     await sampler.close()
@@ -72,30 +86,41 @@ describe.each(Object.entries(models))('with %s', (name, { shape, adapter, ...hel
   it('log-probabilities are those of the forward pass', async () => {
     const completions = await collect(sampler, requests, { maxTokens: 40, temperature: 0.8 })
     expect(completions).toHaveLength(24)
-    let worst = 0
+    const differences: number[] = []
     for (const { id, tokens, logProbabilities } of completions) {
       const prompt = requests.find((request) => request.id === id)!.prompt as number[]
       const expected = (await forward.run([...prompt, ...tokens])).logProbabilities
       tokens.forEach((_, i) => {
-        worst = Math.max(worst, Math.abs(logProbabilities[i]! - expected[prompt.length - 1 + i]!))
+        differences.push(Math.abs(logProbabilities[i]! - expected[prompt.length - 1 + i]!))
       })
     }
-    expect(worst).toBeLessThan(1e-4)
+    differences.sort((a, b) => a - b)
+    const worst = differences.at(-1)!
     expect(worst).toBeGreaterThan(0) // two different computations
+    if (precision === 'float32') expect(worst).toBeLessThan(1e-4)
+    else {
+      // An activation beside the border of two codes may take the other one, and then all that follows from it differs.
+      expect(differences[Math.floor(differences.length / 2)]).toBeLessThan(1e-5)
+      expect(worst).toBeLessThan(0.2)
+    }
   })
 
   it('greedy tokens are the likeliest of the forward pass', async () => {
     const some = requests.filter((_, i) => i % 4 === 0)
+    let others = 0
     for (const { id, tokens } of await collect(sampler, some, { maxTokens: 20, temperature: 0 })) {
       const prompt = some.find((request) => request.id === id)!.prompt as number[]
       const { logits } = await forward.run([...prompt, ...tokens])
       const size = logits.length / (prompt.length + tokens.length)
-      const likeliest = tokens.map((_, i) => {
+      tokens.forEach((token, i) => {
         const row = logits.subarray((prompt.length - 1 + i) * size, (prompt.length + i) * size)
-        return row.indexOf(Math.max(...row))
+        const largest = Math.max(...row)
+        if (row.indexOf(largest) === token) return
+        others++
+        expect(largest - row[token]!).toBeLessThan(0.1)
       })
-      expect(tokens).toEqual(likeliest)
     }
+    expect(others).toBeLessThanOrEqual(precision === 'int8' ? 2 : 0) // near ties
   })
 
   it('a sample alone and in a crowd has the same bits', async () => {
@@ -107,7 +132,7 @@ describe.each(Object.entries(models))('with %s', (name, { shape, adapter, ...hel
     // One sample a prompt, so that each prompt has a batch shape of its own; and one sequence at a time.
     const first = requests.map((request) => ({ ...request, samples: 1 }))
     expect(await collect(sampler, first, settings)).toEqual(crowd.filter(({ sample }) => sample === 0))
-    const narrow = await openLocalSampler(model, { threads: 2, sequences: 1 })
+    const narrow = await openLocalSampler(model, { threads: 2, sequences: 1, precision })
     expect(await collect(narrow, requests.slice(0, 2), settings)).toEqual(crowd.filter(({ id }) => id < 'q2'))
     await narrow.close()
   })

@@ -1,5 +1,6 @@
 // llama.cpp's side of sampling, through node-llama-cpp: many samples on one prompt, which is evaluated once and copied.
-// The job: {file, prompt, samples, tokens, threads}; the reply: {values: [tokens a second, the prompt's time included], note}.
+// The job: {file, prompt, samples, tokens, measuredTokens, threads}; the reply: {values: [tokens a second, the prompt's time
+// included], note}. Of each sample's tokens the first measuredTokens are written, the others are taken to come at their rate.
 // The count of threads is the quicker one of all up to `threads`, found with a few tokens before the clock starts.
 import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -17,18 +18,21 @@ const state = join(job.folder, 'prompt.state')
 
 const trials = []
 for (let threads = 1; threads <= job.threads; threads++) {
-  trials.push({ threads, seconds: await sample(threads, job.prompt.slice(0, 16), trialTokens) })
+  const { writing } = await sample(threads, job.prompt.slice(0, 16), trialTokens)
+  trials.push({ threads, writing })
 }
-const { threads } = trials.sort((a, b) => a.seconds - b.seconds)[0]
-const seconds = await sample(threads, job.prompt, job.tokens)
-const values = [(job.samples * job.tokens) / seconds]
+const { threads } = trials.sort((a, b) => a.writing - b.writing)[0]
+const { reading, writing } = await sample(threads, job.prompt, job.measuredTokens)
+const values = [(job.samples * job.tokens) / (reading + (writing * job.tokens) / job.measuredTokens)]
+const part =
+  job.measuredTokens < job.tokens ? `; ${job.measuredTokens} tokens of each sample, the others taken at their rate` : ''
 await writeFile(
   replyFile,
-  JSON.stringify({ values, note: `${threads} thread${threads === 1 ? '' : 's'}, the quicker` }),
+  JSON.stringify({ values, note: `${threads} thread${threads === 1 ? '' : 's'}, the quicker${part}` }),
 )
 await llama.dispose()
 
-/** Seconds from the prompt's evaluation to the last sample's last token. Greedy, so that choosing costs least. */
+/** Seconds of reading the prompt, and of writing up to the last sample's last token. Greedy, so that choosing costs least. */
 async function sample(threads, prompt, tokens) {
   const context = await model.createContext({
     contextSize: prompt.length + tokens + 8,
@@ -42,11 +46,12 @@ async function sample(threads, prompt, tokens) {
   await sequences[0].evaluateWithoutGeneratingNewTokens(prompt.slice(0, -1))
   await sequences[0].saveStateToFile(state)
   for (const sequence of sequences.slice(1)) await sequence.loadStateFromFile(state, { acceptRisk: true })
+  const read = performance.now()
   await Promise.all(sequences.map((sequence) => generate(sequence, prompt.at(-1), tokens)))
-  const seconds = (performance.now() - start) / 1000
+  const writing = (performance.now() - read) / 1000
   await context.dispose()
   await rm(state, { force: true })
-  return seconds
+  return { reading: (read - start) / 1000, writing }
 }
 
 async function generate(sequence, last, tokens) {

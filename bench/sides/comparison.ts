@@ -56,6 +56,7 @@ export async function compare(
   comparison: Comparison,
   runs: number,
   say: (line: string) => void,
+  through: readonly string[] = [],
 ): Promise<SideResult[]> {
   const results = comparison.sides.map(
     (side): SideResult => ({
@@ -69,7 +70,10 @@ export async function compare(
     for (const result of results) {
       if (result.side.program === undefined || result.runs.length < run - 1) continue
       try {
-        const { reply, peakBytes } = await runProgram<Reply>(result.side.program, result.side.job)
+        const { reply, peakBytes } = await runProgram<Reply>(
+          startThrough(through, result.side.program),
+          result.side.job,
+        )
         result.runs.push(median(reply.values))
         if (peakBytes !== undefined) result.peakBytes = Math.max(result.peakBytes ?? 0, peakBytes)
         if (reply.note !== undefined) result.note = reply.note
@@ -83,6 +87,11 @@ export async function compare(
     }
   }
   return results
+}
+
+function startThrough(through: readonly string[], program: Program): Program {
+  const [command, ...args] = [...through, program.command, ...program.args] as [string, ...string[]]
+  return { ...program, command, args }
 }
 
 export const head = (unit: string) => ['', `${unit}, median (least to most)`, 'our speed over it', 'peak memory', '']

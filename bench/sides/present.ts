@@ -8,9 +8,11 @@ import { appendTable, describeMachine, today } from './record.ts'
 interface Settings {
   runs: string
   sides?: string | undefined
+  /** A command that each side is started by, such as one that waits until the machine is quiet. */
+  through?: string | undefined
 }
 
-/** The command's rows (all, where none is named) and settings; `defaults` are those that it has besides --runs and --sides. */
+/** The command's rows (all, where none is named) and settings; `defaults` are those that it has besides --runs, --sides and --through. */
 export function readArguments<Names extends string>(rows: readonly string[], defaults: Record<Names, string>) {
   const options = Object.fromEntries(
     [...Object.entries<string>(defaults), ['runs', '3'] as const].map(([name, value]) => [
@@ -21,7 +23,7 @@ export function readArguments<Names extends string>(rows: readonly string[], def
   const { values, positionals } = parseArgs({
     args: process.argv.slice(2),
     allowPositionals: true,
-    options: { ...options, sides: { type: 'string' as const } },
+    options: { ...options, sides: { type: 'string' as const }, through: { type: 'string' as const } },
   })
   const unknown = positionals.find((row) => !rows.includes(row))
   if (unknown !== undefined) throw new UserError(`no row ${unknown}. There are ${rows.join(', ')}.`)
@@ -35,7 +37,7 @@ export function readArguments<Names extends string>(rows: readonly string[], def
 export async function presentComparisons(
   bench: string,
   makers: readonly (() => Promise<Comparison>)[],
-  { runs, sides }: Settings,
+  { runs, sides, through }: Settings,
   options: {
     recorded: boolean
     /** What all comparisons of this run have in common, behind what is measured. */
@@ -51,7 +53,7 @@ export async function presentComparisons(
     const comparison = sides === undefined ? made : keepSides(made, sides.split(','))
     const how = `${comparison.measured}${options.condition ?? ''}, ${runs} run${runs === '1' ? '' : 's'} in turn`
     console.log(`\n${comparison.work}: ${how}`)
-    const results = await compare(comparison, Number(runs), (line) => console.log(line))
+    const results = await compare(comparison, Number(runs), (line) => console.log(line), through?.split(' '))
     const rows = describeSides(comparison, results)
     const lines = [...describeGoals(comparison, results), ...((await options.after?.(comparison, results)) ?? [])]
     console.log()

@@ -1,19 +1,21 @@
 // Our side of sampling: opens the embedded sampler on a model and draws samples of one prompt.
-// The job: {model, weights, prompt, samples, tokens}; the reply: tokens a second of all samples together, the prompt's time included.
+// The job: {model, precision, prompt, samples, tokens}; the reply: tokens a second of all samples together, the prompt's time included.
 import { readJson, writeJson } from '../../src/base/files.ts'
+import type { Precision } from '../../src/model/checkpoint.ts'
 import { openEmbeddedSampler } from '../../src/sampler/embedded/embedded.ts'
 import type { SamplingSettings } from '../../src/sampler/sampler.ts'
 import { threads } from './programs.ts'
 
 interface Job {
   model: string
+  precision: Precision
   prompt: number[]
   samples: number
   tokens: number
 }
 
 const [jobFile, replyFile] = process.argv.slice(2) as [string, string]
-const { model, prompt, samples, tokens } = (await readJson(jobFile)) as Job
+const { model, precision, prompt, samples, tokens } = (await readJson(jobFile)) as Job
 const settings: SamplingSettings = {
   maxTokens: tokens,
   temperature: 1,
@@ -23,7 +25,7 @@ const settings: SamplingSettings = {
   stopStrings: [],
   seed: 1,
 }
-const sampler = await openEmbeddedSampler({ folder: model }, { threads, sequences: samples })
+const sampler = await openEmbeddedSampler({ folder: model }, { threads, sequences: samples, precision })
 const draw = async (length: number, count: number) => {
   const start = performance.now()
   let written = 0

@@ -18,6 +18,7 @@ export interface ExamOptions {
   items?: string
   model?: string
   adapter?: string
+  precision: string
   endpoints: string[]
   api: string
   dialect: string
@@ -72,6 +73,10 @@ export async function readSettings(options: ExamOptions, exam: Exam, model: stri
       status: 2,
     })
   }
+  const precision = oneOf('precision', options.precision, ['float32', 'int8'] as const)
+  if (isServed && precision !== 'float32') {
+    throw new UserError('--precision: is for a local model. An endpoint computes as it was started.', { status: 2 })
+  }
   const topP = readNumber('top-p', options['top-p']) ?? 1
   if (topP === 0 || topP > 1) {
     throw new UserError(`--top-p ${options['top-p']}: must be above 0 and at most 1.`, { status: 2 })
@@ -106,6 +111,7 @@ export async function readSettings(options: ExamOptions, exam: Exam, model: stri
           ...(options.adapter !== undefined && { adapter: options.adapter }),
           threads: availableParallelism(),
           sequences: LOCAL_SEQUENCES,
+          precision,
         },
     samples,
     temperature,

@@ -7,7 +7,9 @@ import { nf4Block, roundToNf4 } from '../formats/nf4.ts'
 import { nameQuantisation } from '../formats/quantisation.ts'
 import { readTensor, type StoredTensor } from '../formats/safetensors.ts'
 import { findWeight, openWeights, type Weights } from '../formats/weights.ts'
+import { copyInBlocks } from './block-copy.ts'
 import { loadModelConfig, type ModelConfig } from './config.ts'
+import type { KeptCopy } from './kept-copy.ts'
 import { copyInNf4 } from './nf4-copy.ts'
 import {
   adapterShapes,
@@ -29,6 +31,9 @@ export type PlacedWeight =
 /** Weights below this size are read into memory: a session reads small external tensors no faster. */
 const inMemoryBytes = 64 * 1024
 
+/** How products with a model's weights are computed, whatever its base is held in; int8: weights and activations in 8-bit blocks, the head too. */
+export type Precision = 'float32' | 'int8'
+
 /** What compiling a graph needs of a model; `place` and `folder` go to the compiler as they are. */
 export interface Checkpoint {
   config: ModelConfig
@@ -38,7 +43,7 @@ export interface Checkpoint {
   base: BaseForm
   /** The folder (links resolved) that placed files are relative to. */
   folder: string
-  /** Bytes of the copy (float32 of 16-bit weights, or NF4) that the folder is, in the user's cache; 0 where there is none. */
+  /** Bytes of the copy (float32 of 16-bit weights, NF4, 8 bits) that the folder is, in the user's cache; 0 where there is none. */
   copyBytes: number
   /** Where a weight or rotary table is. An unknown name is an internal error. */
   place(name: string): PlacedWeight
@@ -49,18 +54,26 @@ export interface Checkpoint {
 /**
  * Opens a model folder and, where given, a PEFT adapter on top of it.
  * Float32 weights are used where they lie; 16-bit ones and NF4 (`base`) are converted, for large models into the cache. Every tensor that config.json asks for must be there in its shape, and an adapter must fit the model: otherwise a UserError.
- * @param unpacked use the numbers that NF4 codes stand for as float32: the same weights in eight times the memory, with products that
- * are as quick for few rows as for many, and whose rows have the same bits in any company
+ * @param precision of products; left out: as `base` holds the weights. float32 on a base in NF4 takes the numbers that the codes stand for:
+ * the same weights in eight times the memory. Products of both are as quick for few rows as for many, and their rows have the same bits in any company
  * @param positions length of the rotary tables: the longest sequence that graphs on this checkpoint will see
  */
 export async function openCheckpoint(
-  reference: { folder: string; adapter?: string | undefined; base?: BaseForm | undefined },
+  reference: { folder: string; adapter?: string | undefined; base?: 'float32' | 'nf4' | undefined },
   positions: number,
-  { unpacked = false } = {},
+  precision?: Precision,
 ): Promise<Checkpoint> {
   const { config, weights, shapes } = await checkWeights(reference.folder)
   const base = reference.base ?? 'float32'
-  const used = base === 'nf4' ? await quantise(weights, config, unpacked) : await widen(weights, [...shapes.keys()])
+  if (base === 'nf4') checkNf4(weights, config)
+  const used =
+    base === 'float32' && precision !== 'int8'
+      ? await widen(weights, [...shapes.keys()])
+      : await convert(weights, config, (own) =>
+          precision === 'int8'
+            ? copyInBlocks(config, own, base)
+            : copyInNf4(own, nf4Shapes(config), precision === 'float32'),
+        )
   const { stored } = used
   const placed = new Map(used.placed)
   const lora = reference.adapter === undefined ? undefined : await addAdapter(reference.adapter, config, stored)
@@ -88,7 +101,7 @@ export async function openCheckpoint(
   return {
     config,
     lora,
-    base: unpacked ? 'float32' : base,
+    base: precision === 'int8' ? 'blocks' : (precision ?? base),
     folder,
     copyBytes: used.copyBytes,
     place: (name) => placed.get(name) ?? internal(`no weight '${name}' in ${reference.folder}`),
@@ -133,16 +146,22 @@ async function widen(weights: Weights, names: string[]): Promise<UsedWeights> {
   return { own: stored, stored, placed: new Map(), copyBytes: widened === weights ? 0 : bytes }
 }
 
-async function quantise(weights: Weights, config: ModelConfig, unpacked: boolean): Promise<UsedWeights> {
-  const quantised = nf4Shapes(config)
-  for (const [name, [outputs, inputs]] of quantised) {
+function checkNf4(weights: Weights, config: ModelConfig): void {
+  for (const [name, [outputs, inputs]] of nf4Shapes(config)) {
     if ((outputs * inputs) % nf4Block === 0) continue
     throw new UserError(
       `${weights.folder}: ${name} [${outputs},${inputs}] does not divide into NF4's blocks of ${nf4Block}. Use base: float32.`,
     )
   }
+}
+
+async function convert(
+  weights: Weights,
+  config: ModelConfig,
+  copy: (own: ReadonlyMap<string, StoredTensor>) => Promise<KeptCopy>,
+): Promise<UsedWeights> {
   const own = new Map([...weightShapes(config).keys()].map((name) => [name, weights.tensors.get(name)!]))
-  const { sources, stored, bytes } = await copyInNf4(own, quantised, unpacked)
+  const { sources, stored, bytes } = await copy(own)
   if (stored !== undefined) return { own, stored, placed: new Map(), copyBytes: bytes }
   const placed = new Map<string, PlacedWeight>()
   for (const source of sources) placed.set(source.name, { shape: source.shape, data: await source.read() })

@@ -19,7 +19,7 @@ import {
 } from '../graph/build.ts'
 import { addDims, type Dim, multiplyDims } from '../graph/shape.ts'
 import type { Value } from '../graph/value.ts'
-import { embed, finishBlock, headWeight, projectAttention } from './forward.ts'
+import { embed, finishBlock, projectAttention } from './forward.ts'
 import type { Weights } from './weights.ts'
 
 /** Names of one layer's caches among the inputs, and of its new keys and values among the outputs. */
@@ -63,7 +63,7 @@ export function buildDecodeStep(weights: Weights, tempered: boolean): Record<str
   }
   const picked = gather(x, input('picks', ['picked'], 'int32'))
   const hidden = rmsNormalize(picked, weights.get('model.norm.weight'), normEpsilon)
-  const logits = matmul(hidden, headWeight(weights), { transposeB: true })
+  const logits = weights.applyHead(hidden)
   outputs.probabilities = softmax(logits)
   if (tempered) outputs.temperedProbabilities = softmax(multiply(logits, input('inverseTemperature', [1])))
   else outputs.logits = logits

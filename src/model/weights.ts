@@ -1,6 +1,7 @@
 // A model's weights as graph values: their names and shapes as Hugging Face and PEFT write them, LoRA branches, which ones learn.
 import { adapterScale } from '../formats/adapter.ts'
-import { add, dropout, input, matmul, matmulNf4, parameter } from '../graph/build.ts'
+import { type BlockForm, blockShapes } from '../formats/block-integers.ts'
+import { add, dropout, input, matmul, matmulBits, matmulNf4, parameter } from '../graph/build.ts'
 import { dropoutMultiplier } from '../graph/dropout.ts'
 import type { Value } from '../graph/value.ts'
 import type { ModelConfig } from './config.ts'
@@ -80,11 +81,17 @@ function hasBias(config: ModelConfig, name: LinearLayer): boolean {
   return name === 'o_proj' ? config.outputBias : config.attentionBias
 }
 
-/** How frozen linear layers are held. */
-export type BaseForm = 'float32' | 'nf4'
+/** How frozen linear layers are held; in blocks, the head too. */
+export type BaseForm = 'float32' | 'nf4' | 'blocks'
 
 /** The tensors that stand for a linear layer's weight in NF4. */
 export const nf4Names = (weight: string) => ({ codes: `${weight}.nf4`, scales: `${weight}.nf4.scales` })
+
+/** The tensors that stand for a weight in 8-bit blocks. */
+export const blockNames = (weight: string) => ({ codes: `${weight}.blocks`, scales: `${weight}.blocks.scales` })
+
+/** 128 is the quickest block; smaller ones are hardly more exact (docs/decisions, 8 bits in the sampler). */
+export const blockForm: BlockForm = { bits: 8, block: 128 }
 
 /** The weights that NF4 changes, with their shapes: all linear layers' but the head's, as PEFT and bitsandbytes have it. */
 export function nf4Shapes(config: ModelConfig): Map<string, [number, number]> {
@@ -203,7 +210,7 @@ export class Weights {
   /** x [N, inputs] -> [N, outputs]: the layer's product, its bias and its LoRA branch, as far as it has them. */
   applyLinear(x: Value, layer: number, name: LinearLayer): Value {
     const full = layerName(layer, name)
-    let y = this.base === 'nf4' ? this.applyNf4(x, full) : matmul(x, this.get(`${full}.weight`), { transposeB: true })
+    let y = this.multiply(x, `${full}.weight`)
     if (this.has(`${full}.bias`)) y = add(y, this.get(`${full}.bias`))
     if (this.lora && this.has(`${full}.lora_A.weight`)) {
       const { share = 0, noise } = this.dropout ?? {}
@@ -215,9 +222,24 @@ export class Weights {
     return y
   }
 
-  private applyNf4(x: Value, layer: string): Value {
-    const weight = `${layer}.weight`
+  /** hidden [N, width] -> logits [N, vocabulary]. */
+  applyHead(hidden: Value): Value {
+    const weight = headName(this.config)
+    if (this.base === 'blocks') return this.multiply(hidden, weight)
+    return matmul(hidden, this.get(weight), { transposeB: true })
+  }
+
+  /** x·Wᵀ by a frozen weight as it is held. */
+  private multiply(x: Value, weight: string): Value {
+    if (this.base === 'float32') return matmul(x, this.get(weight), { transposeB: true })
     const [outputs, inputs] = this.shapes.get(weight) as [number, number]
+    if (this.base === 'blocks') {
+      const names = blockNames(weight)
+      const shapes = blockShapes([outputs, inputs], blockForm)
+      const codes = this.share(names.codes, () => parameter(names.codes, shapes.codes, 'uint8'))
+      const scales = this.share(names.scales, () => parameter(names.scales, shapes.scales))
+      return matmulBits(x, { codes, scales }, { inputs, bits: blockForm.bits })
+    }
     const names = nf4Names(weight)
     const codes = this.share(names.codes, () => parameter(names.codes, [(outputs * inputs) / 2], 'uint8'))
     const scales = this.share(names.scales, () => parameter(names.scales, [(outputs * inputs) / 64]))

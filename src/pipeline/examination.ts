@@ -12,6 +12,7 @@ import type { ExamItem, GradedAnswer, Way, WrittenAnswer } from '../exam/records
 import { loadModelConfig } from '../model/config.ts'
 import { openJournal } from '../runs/journal.ts'
 import { lockFolder } from '../runs/lock.ts'
+import type { EmbeddedOptions } from '../sampler/embedded/embedded.ts'
 import type { Sampler, SamplingSettings } from '../sampler/sampler.ts'
 import type { ServerSettings } from '../sampler/server/server.ts'
 import { loadTokenizer } from '../tokenizer/tokenizer.ts'
@@ -38,11 +39,7 @@ export interface ExaminationSettings {
   explainTokens: number
 }
 
-export interface LocalModel extends ModelReference {
-  threads: number
-  /** Sequences written at the same time. */
-  sequences: number
-}
+export type LocalModel = ModelReference & EmbeddedOptions
 
 export const examinationFiles = {
   settings: 'exam.json',
@@ -149,7 +146,11 @@ async function claimFolder(settings: ExaminationSettings, prompts: PromptRecord[
   const { exam, ways, model, samples, temperature, topP, seed, answerTokens, explainTokens } = settings
   const served =
     'folder' in model
-      ? { folder: model.folder, adapter: model.adapter ?? null }
+      ? {
+          folder: model.folder,
+          adapter: model.adapter ?? null,
+          ...(model.precision === 'int8' && { precision: model.precision }),
+        }
       : { name: model.model, api: model.api, dialect: model.dialect }
   const records = [...prompts, ...listRankings(settings)]
   const identity = {

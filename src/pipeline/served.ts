@@ -84,9 +84,10 @@ function isThere(adapter: string): Promise<boolean> {
   )
 }
 
-/** What sampled texts depend on besides the model: nothing in this process, the server's kind and names elsewhere. */
+/** What sampled texts and their log-probabilities depend on besides the model: another precision than the model's own, the server's kind and names. */
 export function samplerIdentity({ sampler }: Recipe): Record<string, unknown> {
-  if (sampler.kind === 'embedded') return {}
+  const { precision } = sampler
+  if (sampler.kind === 'embedded') return precision === 'float32' ? {} : { sampler: { precision } }
   const { kind, model, dialect } = sampler
   return { sampler: { kind, model, dialect } }
 }

@@ -17,9 +17,14 @@ export async function openTools(recipe: Recipe, runFolder: string, signal: Abort
   if (recipe.sampler.start !== undefined) {
     return { ...(await shareGpus(engine, recipe, runFolder, signal)), compareModels }
   }
+  if (recipe.sampler.kind === 'server') return { engine, openSampler: openServed(recipe), compareModels }
   const { openEmbeddedSampler } = await import('../sampler/embedded/embedded.ts')
-  const openSampler = recipe.sampler.kind === 'server' ? openServed(recipe) : openEmbeddedSampler
-  return { engine, openSampler, compareModels }
+  const { precision } = recipe.sampler
+  return {
+    engine,
+    openSampler: (model, options) => openEmbeddedSampler(model, { ...options, precision }),
+    compareModels,
+  }
 }
 
 /** Training and a server of the run's own take turns: one is gone before the other begins. */

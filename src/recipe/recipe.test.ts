@@ -73,6 +73,11 @@ it.each([
   [['corpus.sequenceTokens=4096'], smallest, 'pretrain.batchTokens: must hold a row'],
   [[], smallest.replace('preference: {path: p.jsonl}, ', ''), 'recipe.yaml:4: exam: has no preference items'],
   [['engine={kind: cluster, nodes: 2}'], smallest, 'engine.nodes: 2, but place: here is one machine'],
+  [
+    ['sampler.kind=server', 'sampler.endpoints=[{url: "http://127.0.0.1:1/v1"}]', 'sampler.precision=int8'],
+    smallest,
+    'sampler.precision: is for kind: embedded',
+  ],
   [['name=a/b'], smallest, 'name: must be letters'],
   [['sampler={kind: server}'], smallest, 'sampler.endpoints: is empty'],
   [['sampler.start={}'], smallest, 'sampler.start: starts a server in place of endpoints'],

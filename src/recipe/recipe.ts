@@ -140,6 +140,9 @@ function checkRecipe(recipe: z.output<z.ZodObject<typeof recipeSchema.shape>>, c
   if (sampler.kind === 'server' && sampler.endpoints.length === 0 && sampler.start === undefined) {
     reject(['sampler', 'endpoints'], 'is empty, but a server is at some address. Give at least one url, or start one.')
   }
+  if (sampler.kind === 'server' && sampler.precision !== 'float32') {
+    reject(['sampler', 'precision'], 'is for kind: embedded; a server computes as it was started. Leave it out.')
+  }
   if (sampler.start !== undefined && (sampler.kind !== 'server' || sampler.endpoints.length > 0)) {
     reject(['sampler', 'start'], 'starts a server in place of endpoints. Set kind: server, and leave endpoints out.')
   }

@@ -42,6 +42,10 @@ export const samplerSettings = z.strictObject({
     z.enum(['embedded', 'server']).default('embedded'),
     "embedded: in this process; server: endpoints of OpenAI's protocol (vLLM, llama-server, hosted ones).",
   ),
+  precision: setting(
+    z.enum(['float32', 'int8']).default('float32'),
+    'embedded: how products with the weights are computed. int8: weights and activations in 8-bit blocks, the head too; a quarter of the memory and quicker, at answers that can differ. Training keeps to its own base.',
+  ),
   endpoints: setting(z.array(endpointSettings).default([]), 'Where the models are served; all serve the same ones.'),
   start: setting(
     startSettings.optional(),

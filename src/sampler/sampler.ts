@@ -86,8 +86,14 @@ export interface Sampler {
   close(): Promise<void>
 }
 
+export interface SamplerOptions {
+  threads: number
+  /** At most this many sequences are written at once. */
+  sequences: number
+}
+
 /** Opens a sampler on a model. */
-export type OpenSampler = (model: ModelReference, options: { threads: number; sequences: number }) => Promise<Sampler>
+export type OpenSampler = (model: ModelReference, options: SamplerOptions) => Promise<Sampler>
 
 /** Every sampler refuses two requests of one id: their samples could not be told apart. */
 export function refuseRepeatedIds(requests: SampleRequest[]): void {

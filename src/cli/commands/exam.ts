@@ -12,6 +12,12 @@ const args = {
   items: { type: 'string', valueHint: 'NUMBER', description: 'A seeded choice of so many questions' },
   model: { type: 'string', valueHint: 'MODEL', description: "A model's folder, or its name at the endpoint" },
   adapter: { type: 'string', valueHint: 'FOLDER', description: "A PEFT adapter on top of a local model's folder" },
+  precision: {
+    type: 'string',
+    valueHint: 'NAME',
+    default: 'float32',
+    description: "Of a local model's products: float32, int8 (less memory, quicker)",
+  },
   ...endpointOptions,
   api: {
     type: 'string',

@@ -122,7 +122,11 @@ function sampling(
 ): Estimate {
   const requests = prompts.map((prompt, i) => ({ id: String(i), prompt, samples }))
   const settings = { maxTokens, temperature: 0, topP: 1, topK: 0, stopTokens: [], stopStrings: [], seed: 0 }
-  return estimateSampling(config, requests, settings, { threads: recipe.threads, sequences })
+  return estimateSampling(config, requests, settings, {
+    threads: recipe.threads,
+    sequences,
+    precision: recipe.sampler.precision,
+  })
 }
 
 async function estimatePretrain(sizes: RunSizes, isFoundation: boolean, folder: string): Promise<Estimate> {

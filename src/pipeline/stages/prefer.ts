@@ -71,7 +71,10 @@ export function preferStage(recipe: Recipe, preference: Preference): { stage: St
       }
       return yield* runTraining(work, recipe.prefer, job, async (reference) => {
         const rows = await loadJsonLines<PairRow>(heldOut)
-        return { reference, rows, recorded: await recallSamples(work.runFolder, sample, rows) }
+        // What was written in 8 bits has the log-probabilities of other weights than the reference's.
+        const isSame = recipe.sampler.precision === 'float32'
+        const recorded = isSame ? await recallSamples(work.runFolder, sample, rows) : () => undefined
+        return { reference, rows, recorded }
       })
     },
   }

@@ -4,6 +4,7 @@ import type { ModelConfig } from '../../model/config.ts'
 import type { Completion, SamplingSettings } from '../sampler.ts'
 import { KeyValueCache } from './cache.ts'
 import { type Decoder, PROMPT_CHUNK } from './decoder.ts'
+import type { EmbeddedOptions } from './embedded.ts'
 import { chooseLargest, chooseRandom } from './selection.ts'
 import type { Sequence, TokenRequest } from './sequence.ts'
 
@@ -19,18 +20,19 @@ const SHORT_PROMPT_TOKENS = 128
 /**
  * Long prompts are shared by as many samples as there are, short ones by two; and as many prompts as fit into `sequences` rows.
  * Without grouped heads a prompt has two rows at least: a product of a single row takes another path in ONNX Runtime,
- * with other last bits than the same row among several.
+ * with other last bits than the same row among several. In 8 bits the last one of an odd number of rows does: they are even there.
  */
 export function chooseBatchShape(
   config: ModelConfig,
   requests: Pick<TokenRequest, 'prompt' | 'samples'>[],
-  sequences: number,
+  { sequences, precision }: EmbeddedOptions,
 ): BatchShape {
   const mostSamples = Math.max(1, ...requests.map((request) => request.samples))
   const longest = Math.max(0, ...requests.map(({ prompt }) => prompt.length))
   const fewestRows = config.heads === config.keyValueHeads ? 2 : 1
   const most = longest <= SHORT_PROMPT_TOKENS ? 2 : sequences
-  const samples = Math.max(fewestRows, Math.min(mostSamples, most, sequences))
+  const wanted = Math.max(fewestRows, Math.min(mostSamples, most, sequences))
+  const samples = precision === 'int8' ? 2 * Math.ceil(wanted / 2) : wanted
   const slots = requests.reduce((total, request) => total + Math.ceil(request.samples / samples), 0)
   return { samples, prompts: Math.max(1, Math.min(slots, Math.floor(sequences / samples))) }
 }

@@ -1,11 +1,23 @@
 // The embedded sampler: ONNX Runtime in worker threads, on the weights and adapters that the engine trains.
 import { internal } from '../../base/errors.ts'
 import { type RemoteWorker, startWorker } from '../../base/worker-call.ts'
-import type { Estimate } from '../../engine/engine.ts'
-import { weightBytes } from '../../model/checkpoint.ts'
+import type { Estimate, ModelReference } from '../../engine/engine.ts'
+import { type Precision, weightBytes } from '../../model/checkpoint.ts'
 import { loadModelConfig } from '../../model/config.ts'
-import { type Completion, capabilities, type OpenSampler, refuseRepeatedIds, type SampleRequest } from '../sampler.ts'
+import {
+  type Completion,
+  capabilities,
+  refuseRepeatedIds,
+  type SampleRequest,
+  type Sampler,
+  type SamplerOptions,
+} from '../sampler.ts'
 import { mergeStreams } from './merge.ts'
+
+export interface EmbeddedOptions extends SamplerOptions {
+  /** Of products with the weights; float32 when left out. Log-probabilities are those of the model in this precision. */
+  precision?: Precision
+}
 
 /**
  * Models up to this size run once a thread, each on its part of the requests: their products are too small to share
@@ -18,10 +30,17 @@ const COPIED_MODEL_BYTES = 64 * 2 ** 20
  * Same model, requests, settings and threads: same tokens and log-probabilities to the bit, whatever the batch.
  * A model that cannot be read is a UserError here, not at the first sample.
  */
-export const openEmbeddedSampler: OpenSampler = async (model, { threads, sequences }) => {
+export async function openEmbeddedSampler(
+  model: ModelReference,
+  { threads, sequences, precision = 'float32' }: EmbeddedOptions,
+): Promise<Sampler> {
   const config = await loadModelConfig(model.folder)
   const copies = weightBytes(config) <= COPIED_MODEL_BYTES ? Math.max(1, Math.min(threads, sequences)) : 1
-  const options = { threads: Math.max(1, Math.floor(threads / copies)), sequences: Math.ceil(sequences / copies) }
+  const options: EmbeddedOptions = {
+    threads: Math.max(1, Math.floor(threads / copies)),
+    sequences: Math.ceil(sequences / copies),
+    precision,
+  }
   const suffix = import.meta.url.endsWith('.ts') ? '.ts' : '.js'
   const workers = Array.from({ length: copies }, () => startWorker(new URL(`./worker${suffix}`, import.meta.url)))
   const closeAll = async () => {

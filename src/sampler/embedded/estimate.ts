@@ -5,6 +5,7 @@ import type { ModelConfig } from '../../model/config.ts'
 import type { SamplingSettings } from '../sampler.ts'
 import { chooseBatchShape } from './batch.ts'
 import { roomFor } from './cache.ts'
+import type { EmbeddedOptions } from './embedded.ts'
 import type { TokenRequest } from './sequence.ts'
 
 /** Floating-point operations a second and thread of a float32 product in ONNX Runtime, on a server core of 2024; half of it in small products. */
@@ -21,9 +22,9 @@ export function estimateSampling(
   config: ModelConfig,
   requests: Pick<TokenRequest, 'prompt' | 'samples'>[],
   { maxTokens }: SamplingSettings,
-  { threads, sequences }: { threads: number; sequences: number },
+  options: EmbeddedOptions,
 ): Estimate {
-  const shape = chooseBatchShape(config, requests, sequences)
+  const shape = chooseBatchShape(config, requests, options)
   const rows = shape.prompts * shape.samples
   const longest = Math.max(1, ...requests.map(({ prompt }) => prompt.length))
   const promptTokens = requests.reduce((total, { prompt }) => total + prompt.length, 0)
@@ -41,11 +42,24 @@ export function estimateSampling(
   const tokenCacheBytes = 2 * 4 * config.layers * config.keyValueHeads * config.headWidth
   const cachedTokens = shape.prompts * roomFor(longest) + rows * roomFor(maxTokens)
   return {
-    // The weights as they lie in the file and as the session packs them; caches; two results a vocabulary.
+    // Caches; two results a vocabulary.
     bytes:
-      RUNTIME_BYTES + 2 * weightBytes(config) + cachedTokens * tokenCacheBytes + 2 * 4 * rows * config.vocabularySize,
+      RUNTIME_BYTES +
+      heldBytes(config, options) +
+      cachedTokens * tokenCacheBytes +
+      2 * 4 * rows * config.vocabularySize,
     seconds:
-      (operations / THREAD_RATE + elements * ELEMENT_SECONDS) / threads + steps * config.layers * LAYER_STEP_SECONDS,
+      (operations / THREAD_RATE + elements * ELEMENT_SECONDS) / options.threads +
+      steps * config.layers * LAYER_STEP_SECONDS,
     diskBytes: 0,
   }
+}
+
+/** The weights as they lie in the file and as the session packs them; in 8 bits, all but the table of embeddings in a quarter. */
+function heldBytes(config: ModelConfig, { precision }: EmbeddedOptions): number {
+  const bytes = weightBytes(config)
+  if (precision !== 'int8') return 2 * bytes
+  const tableBytes = 4 * config.vocabularySize * config.width
+  const products = config.tiedEmbeddings ? bytes : bytes - tableBytes
+  return tableBytes + (2 * products) / 4
 }

@@ -14,6 +14,7 @@ import {
 } from '../sampler.ts'
 import { Batch, chooseBatchShape } from './batch.ts'
 import { Decoder } from './decoder.ts'
+import type { EmbeddedOptions } from './embedded.ts'
 import { estimateSampling } from './estimate.ts'
 import { Sequence, type TokenRequest } from './sequence.ts'
 
@@ -21,12 +22,14 @@ import { Sequence, type TokenRequest } from './sequence.ts'
 const FIRST_POSITIONS = 2048
 
 /** Opens a model for sampling. Computing blocks this thread; `openEmbeddedSampler` does it in another. */
-export async function openLocalSampler(
-  model: ModelReference,
-  options: { threads: number; sequences: number },
-): Promise<LocalSampler> {
+export async function openLocalSampler(model: ModelReference, options: EmbeddedOptions): Promise<LocalSampler> {
   const tokenizer = await loadTokenizer(model.folder)
-  return new LocalSampler(model, tokenizer, options, await openCheckpoint(model, FIRST_POSITIONS, { unpacked: true }))
+  return new LocalSampler(
+    model,
+    tokenizer,
+    options,
+    await openCheckpoint(model, FIRST_POSITIONS, options.precision ?? 'float32'),
+  )
 }
 
 export class LocalSampler implements Sampler {
@@ -34,19 +37,14 @@ export class LocalSampler implements Sampler {
   readonly hosts = []
   private readonly model: ModelReference
   private readonly tokenizer: Tokenizer
-  private readonly options: { threads: number; sequences: number }
+  private readonly options: EmbeddedOptions
   private checkpoint: Checkpoint
   private positions = FIRST_POSITIONS
   private decoder: Decoder | undefined
   /** The end of the call before: calls take turns, since they share the compiled graph. */
   private turn: Promise<void> = Promise.resolve()
 
-  constructor(
-    model: ModelReference,
-    tokenizer: Tokenizer,
-    options: { threads: number; sequences: number },
-    checkpoint: Checkpoint,
-  ) {
+  constructor(model: ModelReference, tokenizer: Tokenizer, options: EmbeddedOptions, checkpoint: Checkpoint) {
     this.model = model
     this.tokenizer = tokenizer
     this.options = options
@@ -74,7 +72,7 @@ export class LocalSampler implements Sampler {
       const prompts = tokenRequests.map(({ prompt }) => prompt.length)
       const longest = Math.max(0, ...prompts) + Math.max(settings.maxTokens, ...given)
       const decoder = await this.openDecoder(settings.temperature > 0, Math.min(longest, config.contextTokens))
-      const shape = chooseBatchShape(config, tokenRequests, this.options.sequences)
+      const shape = chooseBatchShape(config, tokenRequests, this.options)
       yield* new Batch(decoder, tokenRequests, shape, settings, start).run(signal)
     } finally {
       endTurn()
@@ -144,7 +142,7 @@ export class LocalSampler implements Sampler {
     this.decoder = undefined
     if (!fits) {
       while (this.positions < positions) this.positions *= 2
-      this.checkpoint = await openCheckpoint(this.model, this.positions, { unpacked: true })
+      this.checkpoint = await openCheckpoint(this.model, this.positions, this.options.precision ?? 'float32')
     }
     const { threads } = this.options
     this.decoder = await Decoder.open(this.checkpoint, { tempered, positions: this.positions, threads })

@@ -3,6 +3,7 @@ import { internal } from '../../base/errors.ts'
 import { serve } from '../../base/worker-call.ts'
 import type { ModelReference } from '../../engine/engine.ts'
 import type { SampleRequest, SamplingSettings } from '../sampler.ts'
+import type { EmbeddedOptions } from './embedded.ts'
 import { type LocalSampler, openLocalSampler } from './local.ts'
 
 let opened: LocalSampler | undefined
@@ -14,7 +15,7 @@ interface Job {
 }
 
 serve({
-  async *open({ model, options }: { model: ModelReference; options: { threads: number; sequences: number } }) {
+  async *open({ model, options }: { model: ModelReference; options: EmbeddedOptions }) {
     opened = await openLocalSampler(model, options)
     yield 'opened'
   },
