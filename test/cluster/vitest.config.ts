@@ -9,7 +9,7 @@ export default defineConfig({
     include: ['test/cluster/**/*.test.ts'],
     pool: 'forks', // onnxruntime-node aborts under vmThreads
     maxWorkers: 1,
-    testTimeout: 600_000,
+    testTimeout: 1_800_000, // against hanging alone: other work on the machine makes trainings many times as long
     globalSetup: 'test/temporary-folder.ts',
     hookTimeout: 600_000,
   },
