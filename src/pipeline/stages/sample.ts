@@ -2,9 +2,10 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { internal } from '../../base/errors.ts'
-import { readJsonLines, writeJsonLines } from '../../base/files.ts'
+import { readJsonLines } from '../../base/files.ts'
 import { formatPercent } from '../../base/format.ts'
 import type { PairRow } from '../../data/records.ts'
+import { JsonLinesWriter } from '../../data/row-writer.ts'
 import { printPrompt } from '../../exam/prompts.ts'
 import { stopStrings } from '../../exam/template.ts'
 import type { SampledExplanation } from '../../preference/records.ts'
@@ -54,20 +55,29 @@ export function sampleStage(recipe: Recipe, model: ModelSource, round: number): 
         seed: recipe.seed,
       }
       const reference = locateServed(model, work.runFolder)
-      const completions = yield* sampleAll(work, reference, requests, settings, sequences)
       const tokenizer = await loadTokenizer(reference.folder)
-      const graded = items.flatMap((item, i) =>
-        (completions[i] ?? []).map((completion) =>
-          gradeSample(withTokens(completion, tokenizer), item, round, options),
-        ),
-      )
-      await writeJsonLines(join(work.folder, samplesName), graded)
+      const drawn = yield* sampleAll(work, reference, requests, settings, sequences)
+      let [written, right] = [0, 0]
+      const writer = await JsonLinesWriter.open(join(work.folder, samplesName))
+      try {
+        for (const [i, item] of items.entries()) {
+          for (const completion of await drawn.read(i)) {
+            const graded = gradeSample(withTokens(completion, tokenizer), item, round, options)
+            written++
+            if (graded.correct) right++
+            await writer.write(graded)
+          }
+        }
+        await writer.close()
+      } finally {
+        await writer.discard()
+        await drawn.close()
+      }
       await rm(join(work.folder, partialName), { force: true })
-      const right = graded.filter(({ correct }) => correct).length / graded.length
       return {
         outputs: [samplesName],
         hosts: samplerHosts(recipe),
-        summary: `${graded.length} explanations of ${items.length} questions, ${formatPercent(right)} right`,
+        summary: `${written} explanations of ${items.length} questions, ${formatPercent(right / written)} right`,
       }
     },
   }
