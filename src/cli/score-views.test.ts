@@ -1,5 +1,5 @@
 // What `meikai score` and `meikai exam` print, from files of our own to the tables and the JSON.
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeEach, expect, test, vi } from 'vitest'
@@ -55,7 +55,8 @@ const exam = ['--exam', join(folder, 'exam.yaml')]
 const answers = [long, 'other'].flatMap((name) => ['--answers', join(folder, `${name}.jsonl`)])
 
 test('tables fit 100 columns and name what is missing', async () => {
-  expect(await runCommandLine(['score', ...exam, ...answers])).toBe(0)
+  const report = join(folder, 'report.html')
+  expect(await runCommandLine(['score', ...exam, ...answers, '--report', report])).toBe(0)
   expect(Math.max(...printed.split('\n').map((line) => line.length))).toBeLessThanOrEqual(100)
   expect(printed).toContain('An examination: 60 items, reading normalised')
   expect(printed).toMatch(/^system +2030 \/50 +2031 \/50 +sum \/100 +share$/m)
@@ -63,7 +64,11 @@ test('tables fit 100 columns and name what is missing', async () => {
   expect(printed).toContain('other: 10 items have no answer and count as wrong: q50, q51, q52, q53, q54, ...')
   expect(printed).toMatch(/^a-system-with-qui… +other +\+58\.3 .* first higher$/m)
   expect(printed).toMatch(/^other +2030 .*fail$/m)
-  expect(printed).toContain('Assumed: no conditional compulsory items are listed, so none leaves the total.')
+  const assumed = 'no conditional compulsory items are listed, so none leaves the total.'
+  expect(printed).toContain(`Assumed: ${assumed}`)
+  const page = await readFile(report, 'utf8')
+  expect(page).toContain(`Assumed for passing: ${assumed}`)
+  expect(page).toContain('other has no answer to 10 items, which count as wrong.')
 })
 
 test('the same as JSON: years by systems, classes that sum to the items, comparisons', async () => {

@@ -5,7 +5,7 @@ import type { Exam } from '../exam/exam.ts'
 import type { ReadingName } from '../exam/reading-names.ts'
 import { readingNames } from '../exam/reading-names.ts'
 import { answerClasses } from '../exam/records.ts'
-import { changedItems, type SystemScore, type Tally } from '../exam/score.ts'
+import { assumptionsOf, changedItems, type SystemScore, type Tally } from '../exam/score.ts'
 import type { Comparison } from '../stats/comparisons.ts'
 import { compareScores, type ScoreViews, withoutFound } from './score-summary.ts'
 import { table } from './table.ts'
@@ -136,12 +136,9 @@ function passTable(scores: readonly SystemScore[]): string[] {
     }),
   )
   if (rows.length === 0) return []
-  const assumptions = new Set(
-    scores.flatMap(({ years }) => Object.values(years).flatMap(({ pass }) => pass?.assumptions ?? [])),
-  )
   return [
     ...table(['system', 'year', 'compulsory', 'general', 'prohibited', 'result'], rows),
-    ...[...assumptions].map((assumption) => `Assumed: ${assumption}.`),
+    ...assumptionsOf(scores).map((assumption) => `Assumed: ${assumption}.`),
   ]
 }
 

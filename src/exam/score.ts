@@ -143,6 +143,12 @@ function tally(scored: readonly ScoredItem[]): Tally {
   return sums
 }
 
+/** What was taken for granted in judging who passes, each once. */
+export function assumptionsOf(scores: readonly SystemScore[]): string[] {
+  const all = scores.flatMap(({ years }) => Object.values(years).flatMap(({ pass }) => pass?.assumptions ?? []))
+  return [...new Set(all)]
+}
+
 /** An item whose result is another under another reading. */
 export interface ChangedItem {
   id: string

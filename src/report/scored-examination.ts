@@ -1,7 +1,7 @@
 // Scored systems as an examination's report takes them.
 import type { LocatedOverlap } from '../data/exam-overlap.ts'
 import type { Exam } from '../exam/exam.ts'
-import type { SystemScore } from '../exam/score.ts'
+import { assumptionsOf, type SystemScore } from '../exam/score.ts'
 import { compareAll } from '../stats/comparisons.ts'
 import type { ExaminationInput } from './examination-report.ts'
 
@@ -20,13 +20,14 @@ export function examinationOf(
       scores.map(({ name, scored }) => ({ name, right: scored.map(({ reading }) => reading.correct) })),
     ),
     ...(overlaps !== undefined && { overlaps }),
-    notes: scores.flatMap(({ name, missing }) =>
-      missing.length === 0
-        ? []
-        : [
-            `${name} has no answer to ${missing.length === 1 ? '1 item, which counts' : `${missing.length} items, which count`} as wrong.`,
-          ],
-    ),
+    notes: [
+      ...scores.flatMap(({ name, missing }) => {
+        if (missing.length === 0) return []
+        const many = missing.length === 1 ? '1 item, which counts' : `${missing.length} items, which count`
+        return [`${name} has no answer to ${many} as wrong.`]
+      }),
+      ...assumptionsOf(scores).map((assumption) => `Assumed for passing: ${assumption}.`),
+    ],
   }
 }
 
