@@ -102,6 +102,14 @@ test('likely personal identifiers are told by kind and place, and never printed'
   expect(JSON.stringify(findings)).not.toMatch(/山田|5678|4321/)
 })
 
+test('what is quantised twice is told', async () => {
+  const nf4 = { pretrain: { ...wholeRecipe.pretrain, base: 'nf4' }, prefer: { base: 'nf4' } }
+  const told = async (recipe: object) => messages((await examine(recipe)).findings, 'warning')
+  const twice = expect.stringMatching(/recipe\.yaml:\d+: prefer\.base: nf4 quantises what pretraining on nf4 learnt/)
+  expect(await told({ ...wholeRecipe, ...nf4 })).toContainEqual(twice)
+  expect(await told({ ...wholeRecipe, ...nf4, prefer: {} })).not.toContainEqual(twice)
+})
+
 test('test questions that stand in another part are told', async () => {
   await cp(join(folder, 'exam/test.jsonl'), join(folder, 'exam/preference.jsonl'))
   const exam = { ...wholeRecipe.exam, preference: { path: 'exam/preference.jsonl' }, test: { path: 'exam/test.jsonl' } }

@@ -85,6 +85,7 @@ async function* inspectRecipe(
       message: `up to ${formatBytes(disk.bytes)} for weights, ${formatBytes(disk.freeBytes)} free`,
     }
   }
+  yield* inspectQuantisation(loaded)
   const exams = yield* inspectExams(loaded, work)
   const tokens = yield* inspectAllTexts(loaded, work, model?.tokenizer)
   if (recipe.pair.verdicts !== undefined) {
@@ -130,6 +131,14 @@ async function* inspectRecipe(
     message: `about ${formatDuration(estimate.seconds)} (${parts.join(', ')}, ...)`,
   }
   return estimate
+}
+
+/** What was learnt on NF4 lies in the middle of its levels: quantised again, little of it moves to the next one. */
+function* inspectQuantisation({ recipe, locate }: LoadedRecipe): Generator<Finding> {
+  const isTwice = recipe.pretrain.base === 'nf4' && recipe.prefer.base === 'nf4'
+  if (!isTwice || !recipe.variants.some((name) => name.startsWith('cpt+'))) return
+  const message = `${locate(['prefer', 'base'])}: prefer.base: nf4 quantises what pretraining on nf4 learnt once more, and can lose much of it. Look at the report's "What fewer bits changed"; where memory allows, leave it out.`
+  yield { severity: 'warning', subject: 'model', message }
 }
 
 /** Nothing is downloaded to look at it: what the model needs is told once it is here. */
