@@ -51,7 +51,9 @@ describe('two models compared', () => {
     await writeSmallAdapter(adapter, config)
     const trained = { folder: model, adapter, base: 'nf4' as const }
     const merged = { folder: join(folder, 'merged') }
-    await mergeAdapter(model, adapter, merged.folder, { isQuantised: (name) => name.endsWith('proj.weight') })
+    await mergeAdapter(model, adapter, merged.folder, {
+      formOf: (name) => (name.endsWith('proj.weight') ? 'nf4' : undefined),
+    })
     const options = { answerTokens: 12, threads: 1 }
     const found = await compareModels(trained, merged, prompts, options, signal)
 

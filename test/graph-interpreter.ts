@@ -99,6 +99,17 @@ const rules: InterpreterRules = {
       return total
     })
   },
+  // Without the rounding of x to 8 bits.
+  matmulInt8: ({ attributes: { backward } }, [x, codes, , scales]) => {
+    const [outputs, inputs] = codes!.shape as [number, number]
+    const [inner, width] = backward ? [outputs, inputs] : [inputs, outputs]
+    const weight = (o: number, i: number) => at(codes!, [o, i]) * scales!.data[o]!
+    return fill([x!.shape[0]!, width], ([n, j]) => {
+      let total = 0
+      for (let k = 0; k < inner; k++) total += at(x!, [n!, k]) * (backward ? weight(k, j!) : weight(j!, k))
+      return total
+    })
+  },
   transpose: ({ attributes: { permutation } }, [x]) =>
     fill(
       permutation.map((axis) => x!.shape[axis]!),

@@ -3,5 +3,7 @@ import { readFileSync } from 'node:fs'
 import { mergeAdapter } from '../src/formats/merge.ts'
 
 const [model, adapter, output] = process.argv.slice(2) as [string, string, string]
-await mergeAdapter(model, adapter, output, { isQuantised: (name) => name.endsWith('proj.weight') })
+await mergeAdapter(model, adapter, output, {
+  formOf: (name) => (name.endsWith('proj.weight') ? 'nf4' : undefined),
+})
 console.log(1024 * Number(/^VmHWM:\s+(\d+) kB/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]))

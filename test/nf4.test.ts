@@ -15,8 +15,8 @@ import { readTensor, type StoredTensor } from '../src/formats/safetensors.ts'
 import { openWeights, writeWeights } from '../src/formats/weights.ts'
 import { openCheckpoint } from '../src/model/checkpoint.ts'
 import { loadModelConfig } from '../src/model/config.ts'
-import { copyInNf4 } from '../src/model/nf4-copy.ts'
-import { nf4Names, nf4Shapes } from '../src/model/weights.ts'
+import { copyQuantised } from '../src/model/quantised-copy.ts'
+import { nf4Names, quantisedShapes } from '../src/model/weights.ts'
 import { makeBatch } from '../src/training/batch.ts'
 import { cutDocument } from '../src/training/documents.ts'
 import { makeDocuments, prepareJob, smallLora } from './training-example.ts'
@@ -58,9 +58,9 @@ it('learns, and its merged weights compute what its codes and adapter compute', 
   expect(losses.at(-1)!).toBeLessThan(losses[0]! - 0.05)
 
   const adapter = join(outputFolder, 'result')
-  const quantised = nf4Shapes(await loadModelConfig(model.folder))
+  const quantised = quantisedShapes(await loadModelConfig(model.folder))
   const merged = join(folder, 'merged')
-  await mergeAdapter(model.folder, adapter, merged, { isQuantised: (weight) => quantised.has(weight) })
+  await mergeAdapter(model.folder, adapter, merged, { formOf: (weight) => (quantised.has(weight) ? 'nf4' : undefined) })
   const trained = await score({ ...model, adapter })
   expect(largestDifference(trained, await score({ folder: merged }))).toBeLessThan(1e-4)
 
@@ -73,7 +73,7 @@ it('learns, and its merged weights compute what its codes and adapter compute', 
 it('reads weights as what their codes stand for, embeddings and norms as they are', async () => {
   const checkpoint = await openCheckpoint(model, 32)
   const { tensors } = await openWeights(model.folder)
-  const quantised = nf4Shapes(checkpoint.config)
+  const quantised = quantisedShapes(checkpoint.config)
   expect(quantised.size).toBe(2 * 7)
   for (const [name, tensor] of tensors) {
     const raw = await readTensor(tensor)
@@ -83,9 +83,9 @@ it('reads weights as what their codes stand for, embeddings and norms as they ar
 
 it('keeps the codes of large models in the cache, and writes them anew when the model changes', async () => {
   const { tensors } = await openWeights(model.folder)
-  const quantised = nf4Shapes(await loadModelConfig(model.folder))
+  const quantised = quantisedShapes(await loadModelConfig(model.folder))
   const cache = join(folder, 'cache')
-  const copy = (of: ReadonlyMap<string, StoredTensor> = tensors) => copyInNf4(of, quantised, false, cache, 0)
+  const copy = (of: ReadonlyMap<string, StoredTensor> = tensors) => copyQuantised('nf4', of, quantised, false, cache, 0)
   const { stored, bytes } = await copy()
   const [name] = quantised.keys()
   const names = nf4Names(name!)
@@ -116,7 +116,7 @@ it('uses bfloat16 weights as the float32 numbers that they are', async () => {
   )
   const rounded = await openCheckpoint({ folder: target }, 32)
   const exact = await openCheckpoint({ folder: model.folder }, 32)
-  const [name] = nf4Shapes(exact.config).keys()
+  const [name] = quantisedShapes(exact.config).keys()
   const [a, b] = [await exact.read(name!), await rounded.read(name!)]
   const i = random.integer(a.length)
   expect(a).not.toEqual(b)

@@ -1,4 +1,4 @@
-// Real weights learn: stories15M with LoRA, on legal English it has never seen, and on preference pairs.
+// Real weights learn: stories15M with LoRA, on legal English it has never seen, and on preference pairs; in 8 bits as in float32.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -39,6 +39,8 @@ const stories = [
 describe.skipIf(storiesMissing !== undefined)(`stories15M learns (${storiesMissing ?? 'real weights'})`, () => {
   const folder = mkdtempSync(join(tmpdir(), 'meikai-learning-'))
   const model = { folder: join(folder, 'model') }
+  /** Jobs as they ran in float32, with the loss that they ended with. */
+  const inFloat32 = new Map<string, { settings: TrainingJob; loss: number }>()
   let tokenizer: Tokenizer
   beforeAll(async () => {
     await writeStories(model.folder)
@@ -83,15 +85,15 @@ describe.skipIf(storiesMissing !== undefined)(`stories15M learns (${storiesMissi
       join(folder, 'held-out.jsonl'),
       rows.filter((_, i) => i % 4 === 0),
     )
-    const { before, after } = await run(
-      job({
-        objective: { kind: 'next-token' },
-        trainingFile: join(folder, 'training.jsonl'),
-        batch: { tokens: 512, sequenceTokens: 256 },
-        steps: 20,
-        learningRate: 3e-3,
-      }),
-    )
+    const settings = job({
+      objective: { kind: 'next-token' },
+      trainingFile: join(folder, 'training.jsonl'),
+      batch: { tokens: 512, sequenceTokens: 256 },
+      steps: 20,
+      learningRate: 3e-3,
+    })
+    const { before, after } = await run(settings)
+    inFloat32.set('CPT', { settings, loss: after.loss })
     expect(before.loss).toBeGreaterThan(4) // stories have not prepared it for this
     expect(after.loss).toBeLessThan(before.loss - 0.5)
   })
@@ -107,21 +109,32 @@ describe.skipIf(storiesMissing !== undefined)(`stories15M learns (${storiesMissi
         rejectedTokens: response(rejected),
       }
     })
-    await writeJsonLines(join(folder, 'training.jsonl'), pairs.slice(0, 3))
-    await writeJsonLines(join(folder, 'held-out.jsonl'), pairs.slice(3))
-    const { before, after } = await run(
-      job({
-        objective: { kind: 'preference', loss: 'rpo', beta: 0.1, alpha: 1, reference: model },
-        trainingFile: join(folder, 'training.jsonl'),
-        batch: { pairs: 3, maxTokens: 512 },
-        steps: 12,
-        learningRate: 1e-3,
-      }),
-    )
+    await writeJsonLines(join(folder, 'pairs.jsonl'), pairs.slice(0, 3))
+    await writeJsonLines(join(folder, 'held-out-pairs.jsonl'), pairs.slice(3))
+    const settings = job({
+      objective: { kind: 'preference', loss: 'rpo', beta: 0.1, alpha: 1, reference: model },
+      trainingFile: join(folder, 'pairs.jsonl'),
+      batch: { pairs: 3, maxTokens: 512 },
+      steps: 12,
+      learningRate: 1e-3,
+    })
+    settings.evaluationFiles = { heldOut: join(folder, 'held-out-pairs.jsonl') }
+    const { before, after } = await run(settings)
+    inFloat32.set('RPO', { settings, loss: after.loss })
     expect(before.preference!.margin).toBeCloseTo(0, 4) // the policy starts as its own reference
     expect(after.preference!.margin).toBeGreaterThan(0.1)
     expect(after.preference!.chosenLogProbability).toBeGreaterThan(before.preference!.chosenLogProbability)
     expect(after.preference!.accuracy).toBe(1)
     expect(after.loss).toBeLessThan(before.loss)
+  })
+
+  it.each(['CPT', 'RPO'])('%s on a base in 8 bits ends within half a percent of the loss in float32', async (name) => {
+    const { settings, loss } = inFloat32.get(name)!
+    const int8 = { ...model, base: 'int8' as const }
+    const { objective } = settings
+    const reference = 'reference' in objective ? { objective: { ...objective, reference: int8 } } : {}
+    const { after } = await run({ ...settings, ...reference, model: int8 })
+    expect(after.loss).not.toBe(loss)
+    expect(Math.abs(after.loss / loss - 1)).toBeLessThan(0.005)
   })
 })

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { writeJsonLines } from '../../src/base/files.ts'
 import type { PairRow } from '../../src/data/records.ts'
 import type { TrainingJob } from '../../src/engine/engine.ts'
+import type { HeldForm } from '../../src/formats/quantised-forms.ts'
 import type { Comparison } from './comparison.ts'
 import { cutPairs, promptTokens, responseTokens } from './material.ts'
 import { type Amounts, commonJob, formats, lora, ours, peer } from './training-sides.ts'
@@ -15,12 +16,12 @@ export async function preference(
   const rows: PairRow[] = await cutPairs(pairs, pairsOfQuestion)
   const trainingFile = join(folder, `${key}.jsonl`)
   await writeJsonLines(trainingFile, rows)
-  const own = (recompute: 'none' | 'layers') => {
+  const own = (recompute: 'none' | 'layers', base: HeldForm = 'float32') => {
     const training: Omit<TrainingJob, 'outputFolder'> = {
       ...commonJob,
-      model: { folder: model },
+      model: { folder: model, base },
       method: lora,
-      objective: { kind: 'preference', loss: 'rpo', beta: 0.1, alpha: 1, reference: { folder: model } },
+      objective: { kind: 'preference', loss: 'rpo', beta: 0.1, alpha: 1, reference: { folder: model, base } },
       trainingFile,
       epochs: 1,
       batch: { pairs: pairsOfQuestion, maxTokens: promptTokens + 2 * pairsOfQuestion * responseTokens },
@@ -48,11 +49,23 @@ export async function preference(
     sides: [
       ours('ours', 'meikai', own('none')),
       ours('ours-recomputed', 'meikai, recomputed', own('layers')),
+      ours('ours-int8', 'meikai, 8-bit base', own('none', 'int8')),
       ...others,
     ],
     goals: [
       { of: 'speed', ours: 'ours', against: all, factor, words: `${factor} x TRL's best` },
       { of: 'speed', ours: 'ours', against: float32, factor, words: `(${factor} x TRL in float32)` },
+      ...(pairsOfQuestion === 1
+        ? [
+            {
+              of: 'speed',
+              ours: 'ours-int8',
+              against: float32,
+              factor: 5,
+              words: '8-bit base, 5 x TRL in float32',
+            } as const,
+          ]
+        : []),
       { of: 'memory', ours: 'ours', against: all, factor: 1, words: "memory at most TRL's least" },
     ],
   }

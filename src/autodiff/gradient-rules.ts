@@ -10,6 +10,7 @@ import {
   inverseRms,
   matmul,
   matmulBits,
+  matmulInt8,
   matmulNf4,
   multiply,
   negate,
@@ -87,6 +88,9 @@ export const gradientRules: GradientRules = {
     const turned = { codes: turnedCodes, scales: turnedScales }
     return [matmulBits(g, turned, { inputs: numeric(g.shape[1]!), bits }, { codes: codes!, scales: scales! })]
   },
+  matmulInt8: ({ attributes: { backward }, inputs: [, codes, transposed, scales] }, g) => [
+    matmulInt8(g, { codes: codes!, transposed: transposed!, scales: scales! }, { backward: !backward }),
+  ],
   transpose: ({ attributes: { permutation } }, g) => [
     transpose(
       g,

@@ -5,8 +5,8 @@ import type { TrainingEvent } from '../base/progress.ts'
 export interface ModelReference {
   folder: string
   adapter?: string
-  /** nf4: the linear layers' weights as NF4 holds them (QLoRA); float32, and left out: as they are. */
-  base?: 'float32' | 'nf4'
+  /** nf4: the linear layers' weights as NF4 holds them (QLoRA); int8: as 8-bit integers, and their products of integers; float32, and left out: as they are. */
+  base?: 'float32' | 'nf4' | 'int8'
   /** Its name in a run: base, cpt, ... */
   name?: string
   /** The same model before it was merged: an adapter, and the folder of the run's base, on which it was learnt. */

@@ -33,7 +33,7 @@ export interface JoinableAdapters {
   /** What the first was trained on, and its name for people. */
   baseFolder: string
   baseName: string
-  /** How many were trained against NF4. */
+  /** How many were trained against a base in few bits. */
   quantisedBases: number
 }
 

@@ -131,7 +131,7 @@ function checkEnd(tokenizer: Tokenizer, { endTargets }: TrainingFacts): Problem[
 /**
  * What vLLM would refuse of an adapter folder, and what it does not say of the base. What openAdapter refuses
  * (modules_to_save among it) is a UserError.
- * @param quantisedBases how many of the adapters that it joins were trained against NF4.
+ * @param quantisedBases how many of the adapters that it joins were trained against a base in few bits.
  */
 export async function checkAdapter(folder: string, quantisedBases = 0): Promise<Problem[]> {
   const { config } = await openAdapter(folder)
@@ -146,7 +146,7 @@ export async function checkAdapter(folder: string, quantisedBases = 0): Promise<
     const more = quantisedBases > 1 ? ', and later ones on what was merged and quantised again, which no base has' : ''
     problems.push({
       name: 'another-base',
-      message: `the adapter was trained on the base in NF4 with double quantisation${more}: on the base in 16 bits it makes another model. Ship whole weights (--format safetensors).`,
+      message: `the adapter was trained on the base in few bits (base: nf4 or int8)${more}: on the base as it is published it makes another model. Ship whole weights (--format safetensors).`,
     })
   }
   return problems

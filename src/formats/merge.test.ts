@@ -1,4 +1,4 @@
-// Merging in 16 bits: each tensor's own type, NF4 in pieces as in one, and what rounding changed.
+// Merging in 16 bits: each tensor's own type, NF4 and 8 bits in pieces as in one, and what rounding changed.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -9,7 +9,8 @@ import { Random } from '../base/random.ts'
 import { writeAdapter } from './adapter.ts'
 import { roundToBfloat16, roundToFloat16, widenBfloat16, widenFloat16 } from './half-precision.ts'
 import { addLowRank, mergeAdapter } from './merge.ts'
-import { nf4Block, roundPiecesToNf4, roundToNf4 } from './nf4.ts'
+import { nf4Block } from './nf4.ts'
+import { roundPieces, roundWeight } from './quantised-forms.ts'
 import { readTensor } from './safetensors.ts'
 import type { WeightType } from './safetensors-writer.ts'
 import { openWeights, writeWeights } from './weights.ts'
@@ -80,13 +81,13 @@ it('stores everything in the type that is asked for', async () => {
   expect(await readJson(join(merged, 'config.json'))).toEqual({ dtype: 'bfloat16' })
 })
 
-it('gives in pieces what NF4 makes of the whole', async () => {
+it.each(['nf4', 'int8'] as const)('gives in pieces what %s makes of the whole', async (form) => {
   const values = normal(700 * nf4Block, 1)
   const cuts = [0, 3, 4, 300, 700].map((block) => block * nf4Block)
   const read = async function* () {
     for (const [i, cut] of cuts.slice(1).entries()) yield values.slice(cuts[i], cut)
   }
   const pieces: number[] = []
-  for await (const piece of roundPiecesToNf4(read)) pieces.push(...piece)
-  expect(Float32Array.from(pieces)).toEqual(roundToNf4(values))
+  for await (const piece of roundPieces[form](read, nf4Block)) pieces.push(...piece)
+  expect(Float32Array.from(pieces)).toEqual(roundWeight[form](values, nf4Block))
 })

@@ -3,14 +3,15 @@ import { UserError } from '../base/errors.ts'
 import { writeFolderAtomic } from '../base/files.ts'
 import { type Adapter, type AdapterFactors, adapterScale, openAdapter } from './adapter.ts'
 import { roundToBfloat16, roundToFloat16, widenBfloat16, widenFloat16 } from './half-precision.ts'
-import { nf4Block, roundPiecesToNf4 } from './nf4.ts'
+import { nf4Block } from './nf4.ts'
+import { type QuantisedForm, roundPieces } from './quantised-forms.ts'
 import { pieceValues, readPieces, readTensor, type StoredTensor } from './safetensors.ts'
 import type { PiecewiseSource, WeightType } from './safetensors-writer.ts'
 import { copyModelFiles, openWeights, type Weights, weightType, writeWeights } from './weights.ts'
 
 export interface MergeOptions {
-  /** The weights that the adapter was trained against in NF4: merged is what their codes stand for. */
-  isQuantised?: (weight: string) => boolean
+  /** The form that the adapter was trained against a weight in: merged is what its codes stand for. */
+  formOf?: (weight: string) => QuantisedForm | undefined
   /** How all weights are stored; each as it was when left out. */
   storedAs?: WeightType | undefined
 }
@@ -32,7 +33,7 @@ export async function mergeAdapter(
   modelFolder: string,
   adapterFolder: string,
   outputFolder: string,
-  { isQuantised = () => false, storedAs }: MergeOptions = {},
+  { formOf = () => undefined, storedAs }: MergeOptions = {},
 ): Promise<MergeRecord> {
   const weights = await openWeights(modelFolder)
   const adapter = await openAdapter(adapterFolder)
@@ -44,7 +45,8 @@ export async function mergeAdapter(
     const sources = [...weights.tensors.values()].map((tensor): PiecewiseSource => {
       const own = storedAs ?? (tensor.dtype as WeightType)
       const read = () => readPieces(tensor, wholeRows(tensor))
-      const base = () => (isQuantised(tensor.name) ? roundPiecesToNf4(read) : read())
+      const form = formOf(tensor.name)
+      const base = () => (form === undefined ? read() : roundPieces[form](read, tensor.shape[1]!))
       const factors = adapter.layers.get(tensor.name)
       const merged = () => addPieces(base(), factors!, adapterScale(adapter.config), own, squares)
       return { ...tensor, storedAs: own, readPieces: factors === undefined ? base : merged }

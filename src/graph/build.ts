@@ -60,6 +60,17 @@ export const matmulBits = (
   const more = transposed === undefined ? [] : [transposed.codes, transposed.scales]
   return create('matmulBits', attributes, [x, codes, scales, ...more])
 }
+/** A frozen weight of 8-bit integers: int8 codes [outputs, inputs], the same transposed, and a scale an output [outputs]. */
+export interface Int8Weight {
+  codes: Value
+  transposed: Value
+  scales: Value
+}
+export const matmulInt8 = (
+  x: Value,
+  { codes, transposed, scales }: Int8Weight,
+  attributes: Operations['matmulInt8'] = { backward: false },
+): Value => create('matmulInt8', attributes, [x, codes, transposed, scales])
 export const transpose = (x: Value, permutation: readonly number[]): Value => create('transpose', { permutation }, [x])
 export const reshape = (x: Value, shape: Shape): Value => create('reshape', { shape }, [x])
 export const expand = (x: Value, shape: Shape): Value => create('expand', { shape }, [x])

@@ -2,7 +2,7 @@
 // the tests' interpreter) has one row an operation, so a missing rule does not compile.
 import type { Dim, Shape } from './shape.ts'
 
-export type DType = 'float32' | 'int32' | 'uint8'
+export type DType = 'float32' | 'int32' | 'uint8' | 'int8'
 
 export interface Operations {
   /** Fed at every run: data, and weights that learn. */
@@ -39,6 +39,12 @@ export interface Operations {
    * scales of Wᵀ [inputs, outputs], are what a gradient needs.
    */
   matmulBits: { inputs: number; bits: 4 | 8 }
+  /**
+   * x·Wᵀ, or x·W where `backward`, of a frozen weight W [outputs, inputs] of 8-bit integers (see formats/int8.ts), x
+   * rounded to 8 bits row by row on the way: x [N, inputs] (or [N, outputs]), int8 codes [outputs, inputs], int8 codes
+   * transposed [inputs, outputs], scales [outputs]. A row of the result depends on no other row.
+   */
+  matmulInt8: { backward: boolean }
   transpose: { permutation: readonly number[] }
   reshape: { shape: Shape }
   /** Repeats along axes of size 1 and new leading axes: the gradient of sum. */

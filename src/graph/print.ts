@@ -30,6 +30,7 @@ const printRules: PrintRules = {
       .join(', '),
   matmulNf4: ({ outputs, inputs, backward }) => `${outputs} x ${inputs}${backward ? ', backward' : ''}`,
   matmulBits: ({ inputs, bits }) => `${bits} bits x ${inputs}`,
+  matmulInt8: ({ backward }) => (backward ? 'backward' : ''),
   transpose: ({ permutation }) => permutation.join(' '),
   reshape: plain,
   expand: plain,

@@ -58,6 +58,16 @@ const shapeRules: ShapeRules = {
     }
     return [n!, outputs]
   },
+  matmulInt8({ backward }, [x, codes, transposed, scales]) {
+    const [n, k] = x!.shape
+    const [outputs, inputs] = codes!.shape as [Dim, Dim]
+    const fits = equalShapes(transposed!.shape, [inputs, outputs]) && equalShapes(scales!.shape, [outputs])
+    if (x!.shape.length !== 2 || k !== (backward ? outputs : inputs) || !fits) {
+      const shapes = [x!, codes!, transposed!, scales!].map(({ shape }) => formatShape(shape)).join(', ')
+      internal(`matmulInt8 of ${shapes}`)
+    }
+    return [n!, backward ? inputs : outputs]
+  },
   transpose({ permutation }, [x]) {
     const sorted = [...permutation].sort((a, b) => a - b)
     if (sorted.length !== x!.shape.length || sorted.some((axis, i) => axis !== i)) {
@@ -173,6 +183,7 @@ const nf4Block = 64
 const otherInputs: { readonly [O in Operation]?: { at: readonly number[]; dtype: DType } } = {
   matmulNf4: { at: [1], dtype: 'uint8' },
   matmulBits: { at: [1, 3], dtype: 'uint8' },
+  matmulInt8: { at: [1, 2], dtype: 'int8' },
   gather: { at: [1], dtype: 'int32' },
   scatterRows: { at: [0], dtype: 'int32' },
   dropout: { at: [1], dtype: 'int32' },

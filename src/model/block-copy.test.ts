@@ -10,7 +10,7 @@ import { readTensor, type StoredTensor } from '../formats/safetensors.ts'
 import { openWeights } from '../formats/weights.ts'
 import { copyInBlocks } from './block-copy.ts'
 import type { ModelConfig } from './config.ts'
-import { blockForm, blockNames, embeddingName, layerName, nf4Shapes } from './weights.ts'
+import { blockForm, blockNames, embeddingName, layerName, quantisedShapes } from './weights.ts'
 
 let folder: string
 let config: ModelConfig
@@ -40,7 +40,7 @@ function farthest(found: Float32Array, wanted: Float32Array): number {
 
 it('hold layers and head in blocks, and everything else as it is, the table of a tied head too', async () => {
   const { stored } = await copy('float32', 'plain')
-  const products = [...nf4Shapes(config).keys(), embeddingName]
+  const products = [...quantisedShapes(config).keys(), embeddingName]
   const inBlocks = products.flatMap((name) => Object.values(blockNames(name)))
   const others = [...tensors.keys()].filter((name) => name === embeddingName || !products.includes(name))
   expect([...stored!.keys()].sort()).toEqual([...inBlocks, ...others].sort())

@@ -3,20 +3,21 @@ import { realpath } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
 import { internal, UserError } from '../base/errors.ts'
 import { openAdapter } from '../formats/adapter.ts'
-import { nf4Block, roundToNf4 } from '../formats/nf4.ts'
+import { nf4Block } from '../formats/nf4.ts'
 import { nameQuantisation } from '../formats/quantisation.ts'
+import { type HeldForm, roundWeight } from '../formats/quantised-forms.ts'
 import { readTensor, type StoredTensor } from '../formats/safetensors.ts'
 import { findWeight, openWeights, type Weights } from '../formats/weights.ts'
 import { copyInBlocks } from './block-copy.ts'
 import { loadModelConfig, type ModelConfig } from './config.ts'
 import type { KeptCopy } from './kept-copy.ts'
-import { copyInNf4 } from './nf4-copy.ts'
+import { copyQuantised } from './quantised-copy.ts'
 import {
   adapterShapes,
   type BaseForm,
   embeddingName,
   type LoraShape,
-  nf4Shapes,
+  quantisedShapes,
   rotaryNames,
   rotaryTables,
   weightShapes,
@@ -47,19 +48,19 @@ export interface Checkpoint {
   copyBytes: number
   /** Where a weight or rotary table is. An unknown name is an internal error. */
   place(name: string): PlacedWeight
-  /** Reads one weight, widened to float32; in NF4, what its codes stand for. */
+  /** Reads one weight, widened to float32; in NF4 and 8 bits, what its codes stand for. */
   read(name: string): Promise<Float32Array>
 }
 
 /**
  * Opens a model folder and, where given, a PEFT adapter on top of it.
- * Float32 weights are used where they lie; 16-bit ones and NF4 (`base`) are converted, for large models into the cache. Every tensor that config.json asks for must be there in its shape, and an adapter must fit the model: otherwise a UserError.
- * @param precision of products; left out: as `base` holds the weights. float32 on a base in NF4 takes the numbers that the codes stand for:
- * the same weights in eight times the memory. Products of both are as quick for few rows as for many, and their rows have the same bits in any company
+ * Float32 weights are used where they lie; 16-bit ones, NF4 and 8 bits (`base`) are converted, for large models into the cache. Every tensor that config.json asks for must be there in its shape, and an adapter must fit the model: otherwise a UserError.
+ * @param precision of products; left out: as `base` holds the weights. float32 on a base in fewer bits takes the numbers that the codes stand for:
+ * the same weights in more memory. Products of both are as quick for few rows as for many, and their rows have the same bits in any company
  * @param positions length of the rotary tables: the longest sequence that graphs on this checkpoint will see
  */
 export async function openCheckpoint(
-  reference: { folder: string; adapter?: string | undefined; base?: 'float32' | 'nf4' | undefined },
+  reference: { folder: string; adapter?: string | undefined; base?: HeldForm | undefined },
   positions: number,
   precision?: Precision,
 ): Promise<Checkpoint> {
@@ -70,9 +71,9 @@ export async function openCheckpoint(
     base === 'float32' && precision !== 'int8'
       ? await widen(weights, [...shapes.keys()])
       : await convert(weights, config, (own) =>
-          precision === 'int8'
+          base === 'float32' || precision === 'int8'
             ? copyInBlocks(config, own, base)
-            : copyInNf4(own, nf4Shapes(config), precision === 'float32'),
+            : copyQuantised(base, own, quantisedShapes(config), precision === 'float32'),
         )
   const { stored } = used
   const placed = new Map(used.placed)
@@ -107,7 +108,8 @@ export async function openCheckpoint(
     place: (name) => placed.get(name) ?? internal(`no weight '${name}' in ${reference.folder}`),
     read: async (name) => {
       const values = await readTensor(find(name))
-      return base === 'nf4' && nf4Shapes(config).has(name) ? roundToNf4(values) : values
+      const shape = base === 'float32' ? undefined : quantisedShapes(config).get(name)
+      return base === 'float32' || shape === undefined ? values : roundWeight[base](values, shape[1])
     },
   }
 }
@@ -147,7 +149,7 @@ async function widen(weights: Weights, names: string[]): Promise<UsedWeights> {
 }
 
 function checkNf4(weights: Weights, config: ModelConfig): void {
-  for (const [name, [outputs, inputs]] of nf4Shapes(config)) {
+  for (const [name, [outputs, inputs]] of quantisedShapes(config)) {
     if ((outputs * inputs) % nf4Block === 0) continue
     throw new UserError(
       `${weights.folder}: ${name} [${outputs},${inputs}] does not divide into NF4's blocks of ${nf4Block}. Use base: float32.`,

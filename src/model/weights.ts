@@ -1,7 +1,8 @@
 // A model's weights as graph values: their names and shapes as Hugging Face and PEFT write them, LoRA branches, which ones learn.
 import { adapterScale } from '../formats/adapter.ts'
 import { type BlockForm, blockShapes } from '../formats/block-integers.ts'
-import { add, dropout, input, matmul, matmulBits, matmulNf4, parameter } from '../graph/build.ts'
+import type { HeldForm } from '../formats/quantised-forms.ts'
+import { add, dropout, input, matmul, matmulBits, matmulInt8, matmulNf4, parameter } from '../graph/build.ts'
 import { dropoutMultiplier } from '../graph/dropout.ts'
 import type { Value } from '../graph/value.ts'
 import type { ModelConfig } from './config.ts'
@@ -82,10 +83,17 @@ function hasBias(config: ModelConfig, name: LinearLayer): boolean {
 }
 
 /** How frozen linear layers are held; in blocks, the head too. */
-export type BaseForm = 'float32' | 'nf4' | 'blocks'
+export type BaseForm = HeldForm | 'blocks'
 
 /** The tensors that stand for a linear layer's weight in NF4. */
 export const nf4Names = (weight: string) => ({ codes: `${weight}.nf4`, scales: `${weight}.nf4.scales` })
+
+/** The tensors that stand for a linear layer's weight in 8 bits. */
+export const int8Names = (weight: string) => ({
+  codes: `${weight}.int8`,
+  transposed: `${weight}.int8.transposed`,
+  scales: `${weight}.int8.scales`,
+})
 
 /** The tensors that stand for a weight in 8-bit blocks. */
 export const blockNames = (weight: string) => ({ codes: `${weight}.blocks`, scales: `${weight}.blocks.scales` })
@@ -93,8 +101,8 @@ export const blockNames = (weight: string) => ({ codes: `${weight}.blocks`, scal
 /** 128 is the quickest block; smaller ones are hardly more exact (docs/decisions, 8 bits in the sampler). */
 export const blockForm: BlockForm = { bits: 8, block: 128 }
 
-/** The weights that NF4 changes, with their shapes: all linear layers' but the head's, as PEFT and bitsandbytes have it. */
-export function nf4Shapes(config: ModelConfig): Map<string, [number, number]> {
+/** The weights that NF4 and 8 bits change, with their shapes: all linear layers' but the head's, as PEFT and bitsandbytes have it. */
+export function quantisedShapes(config: ModelConfig): Map<string, [number, number]> {
   const shapes = new Map<string, [number, number]>()
   for (let layer = 0; layer < config.layers; layer++) {
     for (const name of Object.keys(linearLayers) as LinearLayer[]) {
@@ -233,6 +241,14 @@ export class Weights {
   private multiply(x: Value, weight: string): Value {
     if (this.base === 'float32') return matmul(x, this.get(weight), { transposeB: true })
     const [outputs, inputs] = this.shapes.get(weight) as [number, number]
+    if (this.base === 'int8') {
+      const names = int8Names(weight)
+      return matmulInt8(x, {
+        codes: this.share(names.codes, () => parameter(names.codes, [outputs, inputs], 'int8')),
+        transposed: this.share(names.transposed, () => parameter(names.transposed, [inputs, outputs], 'int8')),
+        scales: this.share(names.scales, () => parameter(names.scales, [outputs])),
+      })
+    }
     if (this.base === 'blocks') {
       const names = blockNames(weight)
       const shapes = blockShapes([outputs, inputs], blockForm)

@@ -1,5 +1,5 @@
 // What LoRA learnt, merged into the weights that it was learnt on: the model that the next stages start from; and what 16 bits
-// of the merged and 4 bits of the next training's base change, measured.
+// of the merged and fewer bits of the next training's base change, measured.
 import { access, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { readJson, readJsonLines, writeJson } from '../base/files.ts'
@@ -10,7 +10,7 @@ import type { ModelReference, TrainingJob } from '../engine/engine.ts'
 import { type MergeRecord, mergeAdapter } from '../formats/merge.ts'
 import { weightBytes } from '../model/checkpoint.ts'
 import { loadModelConfig } from '../model/config.ts'
-import { nf4Shapes } from '../model/weights.ts'
+import { quantisedShapes } from '../model/weights.ts'
 import type { ModelDifference } from '../sampler/embedded/compare.ts'
 import type { StageWork } from './stage.ts'
 
@@ -23,8 +23,9 @@ export const mergeRecordName = 'merge.json'
 export interface ChangeRecord extends MergeRecord {
   /** The merged model beside base and adapter as they were trained; left out in float32 and where it was not compared. */
   difference?: ModelDifference
-  /** Preference training on NF4: its start in 4 bits, which is its reference, beside the start that the pairs were sampled from. */
+  /** Preference training in fewer bits: its start in them, which is its reference, beside the start that the pairs were sampled from. */
   quantisation?: {
+    bits: 4 | 8
     difference?: ModelDifference
     /** Mean log-probability of held-out pairs' responses, nats: as recorded while sampling, and under the reference. */
     chosen?: BeforeAfter
@@ -54,12 +55,13 @@ export async function mergeResult(
     if (name.startsWith(`${mergedPath}.`)) await rm(join(folder, name), { recursive: true })
   }
   const { model, objective } = job
+  const { base = 'float32' } = model
   const adapter = join(folder, resultPath)
   const merged = join(folder, mergedPath)
   const config = await loadModelConfig(model.folder)
-  const quantised = model.base === 'nf4' ? nf4Shapes(config) : new Map()
+  const quantised = quantisedShapes(config)
   const record: ChangeRecord = await mergeAdapter(model.folder, adapter, merged, {
-    isQuantised: (weight) => quantised.has(weight),
+    formOf: (weight) => (base !== 'float32' && quantised.has(weight) ? base : undefined),
     // GPUs train and serve in bf16, whatever the base's type.
     ...(recipe.engine.kind === 'cluster' && recipe.engine.device === 'gpu' && { storedAs: 'BF16' }),
   })
@@ -70,9 +72,10 @@ export async function mergeResult(
   if (record.storedAs !== 'F32' && compare !== undefined) {
     record.difference = await compare({ ...model, adapter }, { folder: merged }, prompts, options, signal)
   }
-  if (objective.kind === 'preference' && model.base === 'nf4') {
+  if (objective.kind === 'preference' && base !== 'float32') {
     const start: ModelReference = { folder: model.folder }
     record.quantisation = {
+      bits: base === 'nf4' ? 4 : 8,
       ...(compare && { difference: await compare(start, model, prompts, options, signal) }),
       ...(pairs && comparePairs(pairs)),
     }
@@ -140,10 +143,10 @@ export function describeChanges({ storedAs, roundingShare, difference, quantisat
     )
   }
   if (quantisation !== undefined) {
-    const { difference: lost, chosen, rejected } = quantisation
+    const { bits, difference: lost, chosen, rejected } = quantisation
     const moved = [chosen && `chosen ${describeMove(chosen)}`, rejected && `rejected ${describeMove(rejected)}`]
     const parts = [lost && describeDifference(lost), ...moved].filter((part) => part !== undefined)
-    sentences.push(`the start in 4 bits, beside what was sampled from: ${parts.join('; ') || 'not compared'}`)
+    sentences.push(`the start in ${bits} bits, beside what was sampled from: ${parts.join('; ') || 'not compared'}`)
   }
   return sentences
 }

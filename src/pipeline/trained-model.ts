@@ -104,7 +104,7 @@ async function findAdapters(
   baseKey: string | undefined,
 ): Promise<JoinableAdapters> {
   const folders = chain.map(({ key }) => join(runFolder, stageOf(key), resultPath))
-  const quantisedBases = chain.filter(({ manifest }) => holdsNf4(manifest)).length
+  const quantisedBases = chain.filter(({ manifest }) => holdsQuantised(manifest)).length
   // A folder that the recipe names is written down in the adapter itself.
   const { baseModel } = (await openAdapter(folders[0]!)).config
   const baseFolder = baseKey === undefined ? baseModel : join(runFolder, baseKey)
@@ -113,10 +113,11 @@ async function findAdapters(
   return { folders, baseFolder, baseName: name!, quantisedBases }
 }
 
-/** Whether a training stage's settings held the base in NF4. */
-function holdsNf4({ settings }: Manifest): boolean {
+/** Whether a training stage's settings held the base in few bits: an adapter belongs to what its codes stand for. */
+function holdsQuantised({ settings }: Manifest): boolean {
   const { pretrain, foundation, prefer } = settings as Record<string, { base?: string; pretrain?: { base?: string } }>
-  return (pretrain ?? foundation?.pretrain ?? prefer)?.base === 'nf4'
+  const { base = 'float32' } = pretrain ?? foundation?.pretrain ?? prefer ?? {}
+  return base !== 'float32'
 }
 
 /** How often a token was to be predicted in the rows that the stages trained on. */

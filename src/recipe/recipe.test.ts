@@ -87,6 +87,8 @@ it.each([
     smallest,
     'sampler.adapters: would be put on weights that they were not learnt on',
   ],
+  [['prefer.base=int8', 'prefer.method=full'], smallest, 'prefer.base: int8 holds frozen weights'],
+  [['pretrain.base=int8', 'engine.kind=cluster'], smallest, 'pretrain.base: int8 is held by the embedded engine alone'],
 ])('rejects %j', async (overrides, text, message) => {
   await expect(load(text, overrides)).rejects.toThrow(message)
 })

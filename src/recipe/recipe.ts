@@ -149,10 +149,10 @@ function checkRecipe(recipe: z.output<z.ZodObject<typeof recipeSchema.shape>>, c
   if (sampler.start !== undefined && sampler.start.command === undefined && sampler.dialect !== 'vllm') {
     reject(['sampler', 'dialect'], 'must be vllm where vLLM is started.')
   }
-  if (sampler.adapters && recipe.pretrain.base === 'nf4') {
+  if (sampler.adapters && recipe.pretrain.base !== 'float32') {
     reject(
       ['sampler', 'adapters'],
-      'would be put on weights that they were not learnt on, as pretrain.base: nf4 learns on those of NF4. Leave it out: the merged model is served.',
+      `would be put on weights that they were not learnt on, as pretrain.base: ${recipe.pretrain.base} learns on others. Leave it out: the merged model is served.`,
     )
   }
   if (sampler.kind === 'server' && sampler.dialect !== 'vllm') {
@@ -171,7 +171,11 @@ function checkRecipe(recipe: z.output<z.ZodObject<typeof recipeSchema.shape>>, c
     [['prefer'], recipe.prefer],
     ...(recipe.foundation === undefined ? [] : [[['foundation', 'pretrain'], recipe.foundation.pretrain] as const]),
   ] as const) {
-    if (base === 'nf4' && method === 'full') reject([...path, 'base'], 'nf4 holds frozen weights. Set method: lora.')
+    if (base !== 'float32' && method === 'full')
+      reject([...path, 'base'], `${base} holds frozen weights. Set method: lora.`)
+    if (base === 'int8' && recipe.engine.kind === 'cluster') {
+      reject([...path, 'base'], 'int8 is held by the embedded engine alone. Set nf4 or float32.')
+    }
   }
   const { kind, nodes, place } = recipe.engine
   if (kind === 'cluster' && place === 'here' && nodes > 1) {

@@ -88,7 +88,7 @@ export interface ReportTraining {
    * whose loss before the first and after the last step shows what was forgotten.
    */
   events: TrainingEvent[]
-  /** What 16 and 4 bits changed of its start and its result, a sentence each; absent where nothing was rounded. */
+  /** What 16 and fewer bits changed of its start and its result, a sentence each; absent where nothing was rounded. */
   changes?: string[]
 }
 

@@ -4,6 +4,7 @@ import { dropoutThreshold } from '../graph/dropout.ts'
 import type { Rules, Value } from '../graph/value.ts'
 import type { Emitter } from './emitter.ts'
 import { emitDirection, emitHeadGradient, emitLogProbability } from './head.ts'
+import { emitInt8Product } from './int8.ts'
 import { emitNf4Product } from './nf4.ts'
 
 /** `inputs` are the ONNX names of the value's inputs; the rule adds nodes and returns the name of the result. */
@@ -53,6 +54,7 @@ export const onnxRules: OnnxRules = {
     }
     return emitter.node('MatMulNBits', [x!, codes!, scales!], { ...sizes, accuracy_level: { int: 4 } }, microsoft)
   },
+  matmulInt8: emitInt8Product,
   transpose: ({ attributes: { permutation } }, emitter, [x]) =>
     emitter.node('Transpose', [x!], { perm: { ints: permutation } }),
   reshape: ({ attributes: { shape } }, emitter, [x]) => emitter.node('Reshape', [x!, emitter.shape(shape)]),

@@ -1,7 +1,7 @@
 // ONNX models as protobuf bytes: the few messages of onnx.proto3 that our graphs use (field numbers as published by ONNX).
 import { BinaryWriter } from '@bufbuild/protobuf/wire'
 
-export const elementType = { float32: 1, uint8: 2, int32: 6, int64: 7 } as const
+export const elementType = { float32: 1, uint8: 2, int8: 3, int32: 6, int64: 7 } as const
 export type ElementType = keyof typeof elementType
 
 export interface OnnxNode {

@@ -15,8 +15,9 @@ export function checkJob(job: TrainingJob): void {
       `batch: a ${job.objective.kind} objective needs ${job.objective.kind === 'next-token' ? 'tokens' : 'pairs'}.`,
     )
   }
-  if (job.method.kind === 'full' && job.model.base === 'nf4') {
-    throw new UserError('base: nf4 holds frozen weights, and with method full all weights learn. Use lora.')
+  const { base = 'float32' } = job.model
+  if (job.method.kind === 'full' && base !== 'float32') {
+    throw new UserError(`base: ${base} holds frozen weights, and with method full all weights learn. Use lora.`)
   }
   if (job.method.kind !== 'lora') return
   const unknown = job.method.targetModules.find((name) => !Object.hasOwn(linearLayers, name))

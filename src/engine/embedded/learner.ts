@@ -5,6 +5,7 @@ import { type Checkpoint, weightBytes } from '../../model/checkpoint.ts'
 import type { ModelConfig } from '../../model/config.ts'
 import { biasName, blockTokens, countBlocks } from '../../model/forward.ts'
 import { embeddingName, noiseWidth } from '../../model/weights.ts'
+import { checkInt8Products } from '../../runtime/int8-check.ts'
 import { compile, type Executable, type Tensor } from '../../runtime/session.ts'
 import type { Batch } from '../../training/batch.ts'
 import { placeWeights, type Segments, viewSegment } from '../../training/flat-weights.ts'
@@ -88,6 +89,7 @@ export class Learner {
 
   static async compile(options: LearnerOptions): Promise<Learner> {
     const { checkpoint, threads, profile } = options
+    if (checkpoint.base === 'int8') await checkInt8Products(threads)
     const { config } = checkpoint
     const shared = {
       weights: checkpoint.place,

@@ -64,7 +64,7 @@ export async function hashModel({ folder, adapter, base }: ModelReference): Prom
   }
   const hashes: string[] = []
   for (const file of files) hashes.push(await hashFile(file))
-  return hashJson(base === 'nf4' ? [...hashes, base] : hashes)
+  return hashJson(base === undefined || base === 'float32' ? hashes : [...hashes, base])
 }
 
 async function scorePairs(
