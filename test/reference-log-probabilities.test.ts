@@ -15,7 +15,7 @@ import { pairKeys } from '../src/engine/training-data.ts'
 import { mergeAdapter } from '../src/formats/merge.ts'
 import { headChunk } from '../src/model/checkpoint.ts'
 import { loadModelConfig } from '../src/model/config.ts'
-import { nf4Shapes } from '../src/model/weights.ts'
+import { quantisedShapes } from '../src/model/weights.ts'
 import { openEmbeddedSampler } from '../src/sampler/embedded/embedded.ts'
 import type { Completion } from '../src/sampler/sampler.ts'
 import { loadTokenizer } from '../src/tokenizer/tokenizer.ts'
@@ -55,7 +55,7 @@ describe.skipIf(storiesMissing !== undefined)(`stories15M as reference (${storie
       trainingFile,
       batch,
     })
-    const quantised = nf4Shapes(await loadModelConfig(base.folder))
+    const quantised = quantisedShapes(await loadModelConfig(base.folder))
     const options = { isQuantised: (name: string) => quantised.has(name), storedAs: 'BF16' as const }
     await mergeAdapter(base.folder, trained.adapter!, merged.folder, options)
 
