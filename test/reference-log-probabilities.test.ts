@@ -56,8 +56,10 @@ describe.skipIf(storiesMissing !== undefined)(`stories15M as reference (${storie
       batch,
     })
     const quantised = quantisedShapes(await loadModelConfig(base.folder))
-    const options = { isQuantised: (name: string) => quantised.has(name), storedAs: 'BF16' as const }
-    await mergeAdapter(base.folder, trained.adapter!, merged.folder, options)
+    await mergeAdapter(base.folder, trained.adapter!, merged.folder, {
+      formOf: (name) => (quantised.has(name) ? 'nf4' : undefined),
+      storedAs: 'BF16',
+    })
 
     const completions = await sample(prompts.map((prompt) => tokenizer.encode(prompt)))
     recorded = new Map()
