@@ -24,7 +24,7 @@ function optimization(defaults: TrainingDefaults) {
     ),
     base: setting(
       z.enum(['float32', 'nf4', 'int8']).default('float32'),
-      'How the frozen weights are held (lora): nf4 in 4 bits, as in QLoRA, with a seventh of the memory; int8 in 8 bits, with half of the memory and products of integers, which are more than twice as quick as float32 ones (the embedded engine alone). Adapters are merged into the very weights that they were trained against.',
+      'How the frozen weights are held (lora): nf4 in 4 bits, as in QLoRA, with a seventh of the memory; int8 in 8 bits, with half of the memory and products of integers, which are more than twice as quick as float32 ones (the embedded engine alone), for models without outlier channels: where the loss before the first step is above that in float32, use float32. Adapters are merged into the very weights that they were trained against.',
     ),
     rank: setting(count().default(16), 'Rank of the adapters (lora). Not published for the paper.'),
     alpha: setting(positive().default(32), 'Scale of the adapters: alpha / rank (lora).'),
