@@ -22,7 +22,7 @@ import {
   rotaryTables,
   weightShapes,
 } from './weights.ts'
-import { widenWeights } from './widened-copy.ts'
+import { measureWidened, widenWeights } from './widened-copy.ts'
 
 /** A weight in memory, or its bytes at a place in a file of the checkpoint's folder. */
 export type PlacedWeight =
@@ -131,6 +131,12 @@ export async function checkWeights(
   for (const [name, shape] of shapes) findWeight(weights, name, shape)
   if (config.tiedEmbeddings) await checkTied(folder, weights, config)
   return { config, weights, shapes }
+}
+
+/** Bytes of the float32 copy in the user's cache that the model of a folder is opened with; 0 where it needs none. */
+export async function measureCopy(folder: string): Promise<number> {
+  const names = [...weightShapes(await loadModelConfig(folder)).keys()]
+  return measureWidened(await openWeights(folder), names)
 }
 
 /** What a session uses of a model: tensors in files, converted ones in memory; and the model's own tensors. */

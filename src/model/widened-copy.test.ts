@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { openWeights, readWeight } from '../formats/weights.ts'
-import { widenWeights } from './widened-copy.ts'
+import { measureWidened, widenWeights } from './widened-copy.ts'
 
 let folder: string
 beforeAll(async () => {
@@ -34,6 +34,7 @@ it('widens once, and again when the file changes', async () => {
   await write16(folder, 1000)
   const weights = await openWeights(folder)
   const widen = () => widenWeights(weights, ['a'], cache, 100)
+  expect(measureWidened(weights, ['a'], 100)).toBe(4000)
   const widened = await widen()
   expect([...widened.tensors.values()].map(({ name, dtype }) => [name, dtype])).toEqual([['a', 'F32']])
   const values = await readWeight(widened, 'a', [1000])
@@ -50,6 +51,7 @@ it('leaves float32 and small weights as they are', async () => {
   await write16(folder, 1000)
   const weights = await openWeights(folder)
   const cache = join(folder, 'never')
+  expect([measureWidened(weights, ['a']), measureWidened(weights, ['b'], 1)]).toEqual([0, 0])
   expect(await widenWeights(weights, ['a'], cache)).toBe(weights)
   expect(await widenWeights(weights, ['b'], cache, 1)).toBe(weights)
   expect(await readdir(folder)).not.toContain('never')

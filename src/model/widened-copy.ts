@@ -19,10 +19,8 @@ export async function widenWeights(
   cache = cacheFolder(),
   inMemoryBytes = widenedInMemoryBytes,
 ): Promise<Weights> {
-  const tensors = names.flatMap((name) => weights.tensors.get(name) ?? [])
-  const bytes = tensors.reduce((sum, { shape }) => sum + 4 * shape.reduce((a, b) => a * b, 1), 0)
-  if (bytes < inMemoryBytes || tensors.every(({ dtype }) => dtype === 'F32')) return weights
-
+  if (measureWidened(weights, names, inMemoryBytes) === 0) return weights
+  const tensors = findTensors(weights, names)
   const folder = join(cache, 'float32', await copyIdentity(tensors, names))
   if (!(await hasWeights(folder))) {
     const sources = tensors.map((tensor) => ({ ...tensor, read: () => readTensor(tensor) }))
@@ -30,6 +28,20 @@ export async function widenWeights(
   }
   return openWeights(folder)
 }
+
+/** Bytes of the copy that such weights need; 0 where they are used as they are. */
+export function measureWidened(
+  weights: Weights,
+  names: readonly string[],
+  inMemoryBytes = widenedInMemoryBytes,
+): number {
+  const tensors = findTensors(weights, names)
+  const bytes = tensors.reduce((sum, { shape }) => sum + 4 * shape.reduce((a, b) => a * b, 1), 0)
+  return bytes < inMemoryBytes || tensors.every(({ dtype }) => dtype === 'F32') ? 0 : bytes
+}
+
+const findTensors = (weights: Weights, names: readonly string[]) =>
+  names.flatMap((name) => weights.tensors.get(name) ?? [])
 
 /** What a copy of these tensors is known by: their names, and their files' places, sizes and times. */
 export async function copyIdentity(tensors: readonly StoredTensor[], names: readonly string[]): Promise<string> {

@@ -17,8 +17,12 @@ import {
 } from '../training-data.ts'
 import { isLarge } from './learner.ts'
 
-/** Floating-point operations a second and thread that matrix products reach in float32 on a present-day core (measured: 210 on AMD Zen 5). */
-const operationsPerSecond = 100e9
+/** Floating-point operations a second and thread of a step's products, where a single large product reaches 230e9 (see scaleTime): 85 %. */
+const operationsPerSecond = 195e9
+/** Seconds and thread that an entry of an array costs each time that something other than a product writes it, on the same machine. */
+const entrySeconds = 0.7e-9
+/** Seconds that a weight costs each time that it is updated, on one thread of the same machine. */
+const updateSeconds = 2.2e-9
 /** Node, ONNX Runtime and the graph itself. */
 const processBytes = 250e6
 /** Operations a weight and token that computing a layer again adds: a forward pass without its last product. */
@@ -45,10 +49,17 @@ export async function estimateTraining(job: TrainingJob, known?: ModelConfig): P
   // Forward 2 operations a weight and token, backward to activations 2 more, to weights another 2; only predictions reach the head.
   const products = full ? 6 : 4
   const secondsOf = (extra: number) => {
+    const passes = (products + extra) / products
     const float32 = (products + extra) * layerWeights * perStep(sample.tokens)
     const layers = job.model.base === 'int8' ? int8Time * float32 : float32
+    const attention = 12 * passes * config.layers * config.heads * config.headWidth * perStep(sample.seen)
     const head = products * tableWeights * perStep(sample.predictions)
-    return (steps * (layers + head)) / (operationsPerSecond * job.threads)
+    const entries =
+      passes * config.layers * (25 * config.width + 9 * config.feedForwardWidth) * perStep(sample.tokens) +
+      passes * config.layers * 9 * config.heads * perStep(sample.seen) +
+      4 * config.vocabularySize * perStep(sample.predictions)
+    const shared = (layers + attention + head) / operationsPerSecond + entries * entrySeconds
+    return steps * (shared / job.threads + trainable * updateSeconds)
   }
   const recompute = {
     none: { bytes: bytes.none, seconds: secondsOf(0) },
@@ -88,13 +99,19 @@ function measureMemory(job: TrainingJob, config: ModelConfig, records: Records) 
   for (const step of planSteps(records, job, documentRowTokens(job, config.contextTokens))) {
     if (planned.push(step) === sampledSteps) break
   }
-  const sizes = planned.flat().map(({ rows }) => ({
-    tokens: rows.length * Math.max(...rows.map(rowLength)),
-    longest: Math.max(...rows.map(rowLength)),
-    predictions: rows.reduce((sum, row) => sum + row.predictions.length, 0),
-  }))
-  const total = (key: 'tokens' | 'predictions') => sizes.reduce((sum, size) => sum + size[key], 0)
-  const largest = sizes.reduce((a, b) => (a.tokens > b.tokens ? a : b), { tokens: 0, longest: 0, predictions: 0 })
+  const sizes = planned.flat().map(({ rows }) => {
+    const longest = Math.max(...rows.map(rowLength))
+    const tokens = rows.length * longest
+    const predictions = rows.reduce((sum, row) => sum + row.predictions.length, 0)
+    return { tokens, longest, predictions, seen: tokens * seenTokens(longest) }
+  })
+  const total = (key: 'tokens' | 'predictions' | 'seen') => sizes.reduce((sum, size) => sum + size[key], 0)
+  const largest = sizes.reduce((a, b) => (a.tokens > b.tokens ? a : b), {
+    tokens: 0,
+    longest: 0,
+    predictions: 0,
+    seen: 0,
+  })
 
   const learning = job.method.kind === 'full' ? { kind: 'full' as const } : { kind: 'lora' as const, lora: job.method }
   let trainable = 0
@@ -102,7 +119,13 @@ function measureMemory(job: TrainingJob, config: ModelConfig, records: Records) 
   const held = job.method.kind === 'full' ? 'learning' : isLarge(config) ? 'mapped' : 'packed'
   const still = processBytes + stateBytes(frozenBytes(config, job), held, trainable)
   return {
-    sample: { steps: planned.length, tokens: total('tokens'), predictions: total('predictions') },
+    sample: {
+      steps: planned.length,
+      tokens: total('tokens'),
+      predictions: total('predictions'),
+      /** Pairs of a token and one whose score is computed for it, whether or not it may be seen. */
+      seen: total('seen'),
+    },
     bytes: {
       none: Math.round(still + activationBytes(config, largest, false)),
       layers: Math.round(still + activationBytes(config, largest, true)),
@@ -127,6 +150,12 @@ function stateBytes(modelBytes: number, held: 'learning' | 'mapped' | 'packed', 
   return (held === 'mapped' ? 1 : 3) * modelBytes + 5 * 4 * trainable
 }
 
+/** Tokens whose scores a token's attention computes, the mean over a row: blocks leave most of what lies behind a token out. */
+function seenTokens(longest: number): number {
+  const blocks = countBlocks(longest)
+  return (longest * (blocks + 1)) / (2 * blocks)
+}
+
 /** Float32 arrays that the backward pass keeps from the forward one, for one micro-batch. */
 function activationBytes(
   config: ModelConfig,
@@ -138,9 +167,7 @@ function activationBytes(
   // Large models compute norms, gates and attention's shares again.
   const [norms, gates, shares] = isLarge(config) ? [3, 2, 0] : [5, 4, 1]
   const widths = norms * config.width + 3 * attention + 4 * keyValue + gates * config.feedForwardWidth
-  const blocks = countBlocks(longest)
-  const seen = (longest * (blocks + 1)) / (2 * blocks)
-  const layer = tokens * (widths + shares * config.heads * seen)
+  const layer = tokens * (widths + shares * config.heads * seenTokens(longest))
   const kept = recomputed ? config.layers * tokens * config.width + layer : config.layers * layer
   const chunk = headChunk(config)
   const logits = 2 * (chunk === 0 ? predictions : chunk) * config.vocabularySize

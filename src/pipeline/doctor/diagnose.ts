@@ -2,11 +2,12 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { availableParallelism, freemem, tmpdir, totalmem } from 'node:os'
 import { join } from 'node:path'
+import { cacheFolder } from '../../base/cache.ts'
 import { formatBytes, formatCount, formatDuration } from '../../base/format.ts'
 import { countPasses } from '../../data/corpus-mixture.ts'
 import { checkTokens } from '../../export/release-checks.ts'
 import { writeWorld } from '../../miniature/write-world.ts'
-import { openCheckpoint } from '../../model/checkpoint.ts'
+import { measureCopy, openCheckpoint } from '../../model/checkpoint.ts'
 import { loadModelConfig, type ModelConfig } from '../../model/config.ts'
 import { hubSettings } from '../../model/hub.ts'
 import { loadVerdicts } from '../../preference/verdicts.ts'
@@ -172,16 +173,19 @@ async function* inspectModel(
   }
   const shape = `${config.family}, ${config.layers} layers of width ${config.width}, vocabulary ${formatCount(config.vocabularySize)}, context ${formatCount(config.contextTokens)} tokens`
   if (await hasWeights(recipe)) {
+    // Told first: opening makes the copy, which takes a while and may fill the disk.
+    const copyBytes = yield* attempt('model', at, locate, () => measureCopy(folder))
+    if (copyBytes === undefined) return undefined
+    if (copyBytes > 0) {
+      const message = `${formatBytes(copyBytes)} for a float32 copy of the model's 16-bit weights, made once, in ${cacheFolder()}`
+      yield { severity: 'good', subject: 'disk', message }
+    }
     const opened = yield* attempt('model', at, locate, () => openCheckpoint({ folder }, 1))
     if (opened === undefined) return undefined
     yield { severity: 'good', subject: 'model', message: shape }
     const trainsRows = recipe.pretrain.method === 'full'
     for (const { message } of (yield* attempt('model', at, locate, () => checkTokens(folder, { trainsRows }))) ?? []) {
       yield { severity: 'warning', subject: 'model', message: `${locate(at)}: ${message}` }
-    }
-    if (opened.copyBytes > 0) {
-      const message = `${formatBytes(opened.copyBytes)} for a float32 copy of the model's 16-bit weights, in ${opened.folder}`
-      yield { severity: 'good', subject: 'disk', message }
     }
   } else if (recipe.foundation === undefined) {
     const message = `${shape}; no weights: it starts from random ones and knows nothing.`

@@ -43,9 +43,12 @@ const referenceRate = 230e9
 /** Rows written for the engine to look at: enough for the steps that it samples. */
 const sampledSteps = 20
 
+/** What the times of engine and sampler are multiplied with on a machine of this matrix rate. */
+export const scaleTime = (threads: number, matrixRate: number): number => (referenceRate * threads) / matrixRate
+
 /** @param matrixRate of the machine with the recipe's threads, operations a second. */
 export async function estimateRun(sizes: RunSizes, matrixRate: number): Promise<RunEstimate> {
-  const scale = (referenceRate * sizes.recipe.threads) / matrixRate
+  const scale = scaleTime(sizes.recipe.threads, matrixRate)
   const folder = await mkdtemp(join(tmpdir(), 'meikai-estimate-'))
   try {
     const stages: { id: string; seconds: number; bytes: number }[] = []
