@@ -20,7 +20,7 @@ import { isLarge } from './learner.ts'
 /** Floating-point operations a second and thread of a step's products, where a single large product reaches 230e9 (see scaleTime): 85 %. */
 const operationsPerSecond = 195e9
 /** Seconds and thread that an entry of an array costs each time that something other than a product writes it, on the same machine. */
-const entrySeconds = 0.7e-9
+const entrySeconds = 0.4e-9
 /** Seconds that a weight costs each time that it is updated, on one thread of the same machine. */
 const updateSeconds = 2.2e-9
 /** Node, ONNX Runtime and the graph itself. */
