@@ -23,7 +23,7 @@ beforeAll(async () => {
   const base = await trainBase(folder)
   const formats = ['safetensors', 'peft', 'gguf-f32', 'gguf-bf16', 'gguf-q8_0'] as const
   await trainAndExport(folder, base, 'plain', { end: 'endOfText', chat: false, template: 'plain' }, formats)
-  await trainAndExport(folder, base, 'marked', { end: 'turnEnd', chat: true, template: 'own' })
+  await trainAndExport(folder, base, 'marked', { end: 'turnEnd', chat: true, template: 'own', anyway: true })
 })
 afterAll(() => rm(folder, { recursive: true }))
 
