@@ -2,7 +2,12 @@
 import { defineConfig } from 'vitest/config'
 
 /** Tests that use all cores themselves: side by side they would take each other's time, not save any. */
-const wholeMachine = ['test/real-data/**/*.test.ts', 'test/real-weights*.test.ts', 'test/served-*.test.ts']
+const wholeMachine = [
+  'test/real-data/**/*.test.ts',
+  'test/real-weights*.test.ts',
+  'test/served-*.test.ts',
+  'test/sampler-equivalence.test.ts',
+]
 
 export default defineConfig({
   test: {

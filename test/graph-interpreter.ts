@@ -89,10 +89,10 @@ const rules: InterpreterRules = {
     })
   },
   // Without the rounding of x to 8 bits.
-  matmulBits: ({ attributes: { inputs: width, bits } }, [x, codes, scales]) => {
-    const [outputs, , bytes] = codes!.shape as [number, number, number]
+  matmulBlocks: ({ attributes: { inputs: width } }, [x, codes, scales]) => {
+    const [outputs, , block] = codes!.shape as [number, number, number]
     const stored = { codes: Uint8Array.from(codes!.data), scales: Float32Array.from(scales!.data) }
-    const weight = dequantiseBlocks(stored, width, { bits, block: (8 * bytes) / bits })
+    const weight = dequantiseBlocks(stored, width, block)
     return fill([x!.shape[0]!, outputs], ([n, o]) => {
       let total = 0
       for (let k = 0; k < width; k++) total += at(x!, [n!, k]) * weight[o! * width + k]!

@@ -9,7 +9,6 @@ import {
   gather,
   inverseRms,
   matmul,
-  matmulBits,
   matmulInt8,
   matmulNf4,
   multiply,
@@ -80,14 +79,7 @@ export const gradientRules: GradientRules = {
   matmulNf4: ({ attributes, inputs: [, codes, scales] }, g) => [
     matmulNf4(g, codes!, scales!, { ...attributes, backward: !attributes.backward }),
   ],
-  matmulBits: ({ attributes: { bits }, inputs: [, codes, scales, ...transposed] }, g) => {
-    const [turnedCodes, turnedScales] = transposed
-    if (turnedCodes === undefined || turnedScales === undefined) {
-      return internal('a gradient through matmulBits needs the transposed weight among its inputs')
-    }
-    const turned = { codes: turnedCodes, scales: turnedScales }
-    return [matmulBits(g, turned, { inputs: numeric(g.shape[1]!), bits }, { codes: codes!, scales: scales! })]
-  },
+  matmulBlocks: () => internal('matmulBlocks is for reading a model: it has no gradient'),
   matmulInt8: ({ attributes: { backward }, inputs: [, codes, transposed, scales] }, g) => [
     matmulInt8(g, { codes: codes!, transposed: transposed!, scales: scales! }, { backward: !backward }),
   ],

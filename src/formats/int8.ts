@@ -8,13 +8,12 @@ export interface Int8Weight {
   scales: Float32Array
 }
 
-/** A row is one block. */
-const rowForm = (inputs: number) => ({ bits: 8, block: inputs }) as const
 /** What turns a code of blocks, which are integers plus 128, into the byte of the integer. */
 const signBit = 128
 
 export function quantiseInt8(values: Float32Array, inputs: number): Int8Weight {
-  const { codes: integers, scales } = quantiseBlocks(values, inputs, rowForm(inputs))
+  // A row is one block.
+  const { codes: integers, scales } = quantiseBlocks(values, inputs, inputs)
   const codes = integers.map((code) => code ^ signBit)
   const outputs = scales.length
   const transposed = new Uint8Array(codes.length)
@@ -26,4 +25,4 @@ export function quantiseInt8(values: Float32Array, inputs: number): Int8Weight {
 
 /** What a weight [outputs, inputs], or some rows of it, becomes in 8 bits. */
 export const roundToInt8 = (values: Float32Array, inputs: number): Float32Array =>
-  dequantiseBlocks(quantiseBlocks(values, inputs, rowForm(inputs)), inputs, rowForm(inputs))
+  dequantiseBlocks(quantiseBlocks(values, inputs, inputs), inputs, inputs)

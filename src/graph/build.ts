@@ -45,21 +45,8 @@ export function matmul(a: Value, b: Value, options: Partial<Operations['matmul']
 }
 export const matmulNf4 = (x: Value, codes: Value, scales: Value, attributes: Operations['matmulNf4']): Value =>
   create('matmulNf4', attributes, [x, codes, scales])
-/** A frozen weight in few bits: codes uint8 [outputs, blocks, bytes], scales [outputs, blocks]. */
-export interface BlockWeight {
-  codes: Value
-  scales: Value
-}
-/** `transposed`, the weight's transpose [inputs, outputs] in codes of its own, is needed only where x needs a gradient. */
-export const matmulBits = (
-  x: Value,
-  { codes, scales }: BlockWeight,
-  attributes: Operations['matmulBits'],
-  transposed?: BlockWeight,
-): Value => {
-  const more = transposed === undefined ? [] : [transposed.codes, transposed.scales]
-  return create('matmulBits', attributes, [x, codes, scales, ...more])
-}
+export const matmulBlocks = (x: Value, codes: Value, scales: Value, attributes: Operations['matmulBlocks']): Value =>
+  create('matmulBlocks', attributes, [x, codes, scales])
 /** A frozen weight of 8-bit integers: int8 codes [outputs, inputs], the same transposed, and a scale an output [outputs]. */
 export interface Int8Weight {
   codes: Value

@@ -34,11 +34,10 @@ export interface Operations {
    */
   matmulNf4: { outputs: number; inputs: number; backward: boolean }
   /**
-   * x·Wᵀ of a frozen weight W [outputs, inputs] in `bits` (see formats/block-integers.ts), x rounded to 8 bits block by block on
-   * the way: x [N, inputs], codes uint8 [outputs, blocks, bytes], scales [outputs, blocks]. Two more inputs, the codes and
-   * scales of Wᵀ [inputs, outputs], are what a gradient needs.
+   * x·Wᵀ of a frozen weight W [outputs, inputs] in 8-bit blocks (see formats/block-integers.ts), x rounded to 8 bits block by block
+   * on the way: x [N, inputs], codes uint8 [outputs, blocks, block], scales [outputs, blocks]. For what only reads a model.
    */
-  matmulBits: { inputs: number; bits: 4 | 8 }
+  matmulBlocks: { inputs: number }
   /**
    * x·Wᵀ, or x·W where `backward`, of a frozen weight W [outputs, inputs] of 8-bit integers (see formats/int8.ts), x
    * rounded to 8 bits row by row on the way: x [N, inputs] (or [N, outputs]), int8 codes [outputs, inputs], int8 codes

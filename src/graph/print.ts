@@ -29,7 +29,7 @@ const printRules: PrintRules = {
       .filter(Boolean)
       .join(', '),
   matmulNf4: ({ outputs, inputs, backward }) => `${outputs} x ${inputs}${backward ? ', backward' : ''}`,
-  matmulBits: ({ inputs, bits }) => `${bits} bits x ${inputs}`,
+  matmulBlocks: ({ inputs }) => `8 bits x ${inputs}`,
   matmulInt8: ({ backward }) => (backward ? 'backward' : ''),
   transpose: ({ permutation }) => permutation.join(' '),
   reshape: plain,

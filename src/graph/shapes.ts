@@ -42,19 +42,13 @@ const shapeRules: ShapeRules = {
     }
     return [n!, backward ? inputs : outputs]
   },
-  matmulBits({ inputs: width, bits }, [x, ...weights]) {
+  matmulBlocks({ inputs }, [x, codes, scales]) {
     const [n, k] = x!.shape
-    const outputs = weights[0]!.shape[0]!
-    // Of the weight first, then of its transpose.
-    const fits = [width, outputs].slice(0, weights.length / 2).every((inner, i) => {
-      const [rows, blocks, bytes] = weights[2 * i]!.shape as [Dim, number, number]
-      const block = (8 * bytes) / bits
-      const isWhole = rows === [outputs, width][i] && blocks === Math.ceil(Number(inner) / block)
-      return isWhole && equalShapes(weights[2 * i + 1]!.shape, [rows, blocks])
-    })
-    if (x!.shape.length !== 2 || k !== width || !fits) {
-      const shapes = [x!, ...weights].map(({ shape }) => formatShape(shape)).join(', ')
-      internal(`matmulBits of ${shapes}: ${bits} bits, ${width} inputs`)
+    const [outputs, blocks, block] = codes!.shape as [number, number, number]
+    const fits = blocks === Math.ceil(inputs / block) && equalShapes(scales!.shape, [outputs, blocks])
+    if (x!.shape.length !== 2 || k !== inputs || !fits) {
+      const shapes = [x!, codes!, scales!].map(({ shape }) => formatShape(shape)).join(', ')
+      internal(`matmulBlocks of ${shapes} with ${inputs} inputs`)
     }
     return [n!, outputs]
   },
@@ -182,7 +176,7 @@ const nf4Block = 64
 /** Which inputs of an operation hold int32 or bytes; all others hold float32. */
 const otherInputs: { readonly [O in Operation]?: { at: readonly number[]; dtype: DType } } = {
   matmulNf4: { at: [1], dtype: 'uint8' },
-  matmulBits: { at: [1, 3], dtype: 'uint8' },
+  matmulBlocks: { at: [1], dtype: 'uint8' },
   matmulInt8: { at: [1, 2], dtype: 'int8' },
   gather: { at: [1], dtype: 'int32' },
   scatterRows: { at: [0], dtype: 'int32' },

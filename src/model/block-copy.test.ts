@@ -10,7 +10,7 @@ import { readTensor, type StoredTensor } from '../formats/safetensors.ts'
 import { openWeights } from '../formats/weights.ts'
 import { copyInBlocks } from './block-copy.ts'
 import type { ModelConfig } from './config.ts'
-import { blockForm, blockNames, embeddingName, layerName, quantisedShapes } from './weights.ts'
+import { blockLength, blockNames, embeddingName, layerName, quantisedShapes } from './weights.ts'
 
 let folder: string
 let config: ModelConfig
@@ -29,7 +29,7 @@ async function readBlocks(stored: ReadonlyMap<string, StoredTensor>, weight: str
   const { file, offset, bytes } = stored.get(names.codes)!
   const codes = Uint8Array.from((await readFile(file)).subarray(offset, offset + bytes))
   const scales = await readTensor(stored.get(names.scales)!)
-  return dequantiseBlocks({ codes, scales }, tensors.get(weight)!.shape[1]!, blockForm)
+  return dequantiseBlocks({ codes, scales }, tensors.get(weight)!.shape[1]!, blockLength)
 }
 
 /** The largest difference, as a share of the largest magnitude. */

@@ -6,7 +6,7 @@ import { readTensor, type StoredTensor } from '../formats/safetensors.ts'
 import type { ByteSource, TensorSource } from '../formats/safetensors-writer.ts'
 import type { ModelConfig } from './config.ts'
 import { convertedInMemoryBytes, convertOnce, type KeptCopy, keepCopy } from './kept-copy.ts'
-import { blockForm, blockNames, embeddingName, headName, quantisedShapes } from './weights.ts'
+import { blockLength, blockNames, embeddingName, headName, quantisedShapes } from './weights.ts'
 
 /**
  * The copy of a model's tensors with 8-bit products; of a base in fewer bits, with those of the numbers that its codes stand for.
@@ -29,11 +29,11 @@ export async function copyInBlocks(
       quantiseBlocks(
         base !== 'float32' && layers.has(name) ? roundWeight[base](values, inputs) : values,
         inputs,
-        blockForm,
+        blockLength,
       )
     const weight = convertOnce(tensor, convert)
     const names = blockNames(name)
-    const shapes = blockShapes([outputs, inputs], blockForm)
+    const shapes = blockShapes([outputs, inputs], blockLength)
     return [
       // A tied head's table is read row by row, too.
       ...(name === embeddingName ? [whole] : []),

@@ -1,8 +1,8 @@
 // A model's weights as graph values: their names and shapes as Hugging Face and PEFT write them, LoRA branches, which ones learn.
 import { adapterScale } from '../formats/adapter.ts'
-import { type BlockForm, blockShapes } from '../formats/block-integers.ts'
+import { blockShapes } from '../formats/block-integers.ts'
 import type { HeldForm } from '../formats/quantised-forms.ts'
-import { add, dropout, input, matmul, matmulBits, matmulInt8, matmulNf4, parameter } from '../graph/build.ts'
+import { add, dropout, input, matmul, matmulBlocks, matmulInt8, matmulNf4, parameter } from '../graph/build.ts'
 import { dropoutMultiplier } from '../graph/dropout.ts'
 import type { Value } from '../graph/value.ts'
 import type { ModelConfig } from './config.ts'
@@ -98,8 +98,8 @@ export const int8Names = (weight: string) => ({
 /** The tensors that stand for a weight in 8-bit blocks. */
 export const blockNames = (weight: string) => ({ codes: `${weight}.blocks`, scales: `${weight}.blocks.scales` })
 
-/** 128 is the quickest block; smaller ones are hardly more exact (docs/decisions, 8 bits in the sampler). */
-export const blockForm: BlockForm = { bits: 8, block: 128 }
+/** Weights a scale: 128 is quickest; smaller ones are hardly more exact (docs/decisions, 8 bits in the sampler). */
+export const blockLength = 128
 
 /** The weights that NF4 and 8 bits change, with their shapes: all linear layers' but the head's, as PEFT and bitsandbytes have it. */
 export function quantisedShapes(config: ModelConfig): Map<string, [number, number]> {
@@ -251,10 +251,10 @@ export class Weights {
     }
     if (this.base === 'blocks') {
       const names = blockNames(weight)
-      const shapes = blockShapes([outputs, inputs], blockForm)
+      const shapes = blockShapes([outputs, inputs], blockLength)
       const codes = this.share(names.codes, () => parameter(names.codes, shapes.codes, 'uint8'))
       const scales = this.share(names.scales, () => parameter(names.scales, shapes.scales))
-      return matmulBits(x, { codes, scales }, { inputs, bits: blockForm.bits })
+      return matmulBlocks(x, codes, scales, { inputs })
     }
     const names = nf4Names(weight)
     const codes = this.share(names.codes, () => parameter(names.codes, [(outputs * inputs) / 2], 'uint8'))

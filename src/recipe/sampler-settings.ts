@@ -44,7 +44,7 @@ export const samplerSettings = z.strictObject({
   ),
   precision: setting(
     z.enum(['float32', 'int8']).default('float32'),
-    'embedded: how products with the weights are computed. int8: weights and activations in 8-bit blocks, the head too; a quarter of the memory and quicker, at answers that can differ. Training keeps to its own base.',
+    'embedded: how products with the weights are computed. int8: weights and activations in 8-bit blocks, the head too: a quarter of the bytes a weight, at answers that can differ. Training keeps to its own base.',
   ),
   endpoints: setting(z.array(endpointSettings).default([]), 'Where the models are served; all serve the same ones.'),
   start: setting(

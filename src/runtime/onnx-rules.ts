@@ -44,14 +44,9 @@ export const onnxRules: OnnxRules = {
         ),
   matmulNf4: emitNf4Product,
   // accuracy_level 4: the activations in 8 bits too, so that the products are of integers.
-  matmulBits: ({ attributes: { inputs: width, bits }, inputs: [, weight] }, emitter, [x, codes, scales]) => {
-    const [outputs, , bytes] = weight!.shape as [number, number, number]
-    const sizes = {
-      K: { int: width },
-      N: { int: outputs },
-      bits: { int: bits },
-      block_size: { int: (8 * bytes) / bits },
-    }
+  matmulBlocks: ({ attributes: { inputs: width }, inputs: [, weight] }, emitter, [x, codes, scales]) => {
+    const [outputs, , block] = weight!.shape as [number, number, number]
+    const sizes = { K: { int: width }, N: { int: outputs }, bits: { int: 8 }, block_size: { int: block } }
     return emitter.node('MatMulNBits', [x!, codes!, scales!], { ...sizes, accuracy_level: { int: 4 } }, microsoft)
   },
   matmulInt8: emitInt8Product,
