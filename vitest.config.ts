@@ -21,7 +21,7 @@ export default defineConfig({
           name: 'side by side',
           include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
           exclude: ['test/peers/**', 'test/cluster/**', 'node_modules/**', ...wholeMachine],
-          maxWorkers: 2,
+          maxWorkers: 3,
           sequence: { groupOrder: 0 },
         },
       },

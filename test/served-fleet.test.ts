@@ -28,7 +28,7 @@ it('10,000 prompts x 8 samples over 8 endpoints with faults: exact counts, ideal
 }, async () => {
   const urls = await ask<string[]>('start', {
     servers: 8,
-    latency: { least: 400, most: 600 },
+    latency: { least: 300, most: 400 },
     faulty: true,
   } satisfies Served)
   const sampler = openServerSampler({
