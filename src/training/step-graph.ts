@@ -36,7 +36,7 @@ export interface StepGraphOptions {
   base?: BaseForm
   /**
    * What the backward pass computes again instead of keeping what the forward pass computed: whole layers, or what is quick in them:
-   * half of what is kept, for some six percent of the time.
+   * a step of CPT at Qwen2.5-0.5B's shape then peaks at 4.0 GB in place of 6.3.
    */
   recompute?: 'none' | 'quick' | 'layers'
   /** LoRA: the share of their inputs that adapters leave out in each step, see Weights. The graph is fed `dropoutNoise`. */
