@@ -2,7 +2,7 @@
 
 /** Errors that a user can mend; anything else that is thrown is a fault of meikai. */
 export { UserError } from './base/errors.ts'
-export type { RunEvent, TrainingEvent } from './base/progress.ts'
+export type { RunEvent, ServerEvent, TrainingEvent } from './base/progress.ts'
 
 /** Trains: the embedded engine, and the interface that others can have too. */
 export { EmbeddedEngine } from './engine/embedded/embedded-engine.ts'

@@ -8,6 +8,8 @@ export const fakeFiles = { behaviour: 'behaviour.json', starts: 'starts.jsonl', 
 export interface Behaviour {
   /** From its start until it is healthy. */
   loadMilliseconds: number
+  /** What it says while it loads, a line drawn over as bars of progress are. */
+  mutters?: string
   /** What it says before it ends, in place of being healthy. */
   says?: string
   isNeverHealthy?: boolean

@@ -19,6 +19,7 @@ appendFileSync(
 
 const worker = spawn('bash', ['-c', 'trap "" TERM; while true; do sleep 1; done'], { stdio: 'ignore' })
 lockGpus(join(folder, fakeFiles.lock), [process.pid, worker.pid ?? 0])
+if (behaviour.mutters !== undefined) process.stderr.write(`begins\r${behaviour.mutters}`)
 await setTimeout(behaviour.loadMilliseconds)
 if (behaviour.says !== undefined) {
   console.error(behaviour.says)

@@ -10,10 +10,12 @@ import { loadJsonLines, readJson } from '../src/base/files.ts'
 import type { Engine, TrainingJob } from '../src/engine/engine.ts'
 import { FakeEngine } from '../src/engine/fake.ts'
 import { runRecipe } from '../src/pipeline/run.ts'
+import { type KeptServerEvent, serverEventsName } from '../src/pipeline/server-events.ts'
 import { shareGpus } from '../src/pipeline/tools.ts'
 import type { SampledExplanation } from '../src/preference/records.ts'
 import { loadRecipe } from '../src/recipe/recipe.ts'
 import { endServer, listServers } from '../src/sampler/started/server-end.ts'
+import { serverFolder } from '../src/sampler/started/server-record.ts'
 import { freeGpus, holdersOf, lockGpus } from './fake-gpus.ts'
 import { behave, fakeFiles, listStarts, writeFakeServing } from './fake-vllm.fixture.ts'
 import { servedRecipe, writeSmallWorld } from './small-world.ts'
@@ -67,8 +69,10 @@ it('training and sampling take turns on the same GPUs, which neither would share
   const runsFolder = join(folder, 'runs')
   const tools = await shareGpus(new GreedyEngine(), recipe, join(runsFolder, 'turns'), never)
   const stages: string[] = []
+  const waits: string[] = []
   for await (const event of runRecipe(recipe, { runsFolder, tools })) {
     if (event.type === 'stage-end') stages.push(event.stage)
+    if (event.type === 'server') waits.push(`${event.stage} ${event.event.type} ${event.event.serves}`)
   }
   expect(stages.filter((stage) => /^(pretrain|prefer|sample|examine)/.test(stage))).toEqual([
     'pretrain',
@@ -80,6 +84,16 @@ it('training and sampling take turns on the same GPUs, which neither would share
   ])
   const starts = await listStarts(serving)
   expect(starts.map(({ name }) => name)).toEqual(['run/cpt', 'run/base', 'run/cpt', 'run/cpt+rpo'])
+  const told = ['sample-cpt run/cpt', 'examine-base run/base', 'examine-cpt run/cpt', 'examine-cpt+rpo run/cpt+rpo']
+  const [start, wait, ready] = ['server-start', 'server-wait', 'server-ready']
+  const expected = told
+    .map((one) => one.split(' '))
+    .flatMap(([stage, of]) => [start, wait, ready].map((type) => `${stage} ${type} ${of}`))
+  expect([...new Set(waits)]).toEqual(expected)
+  const kept = await loadJsonLines<KeptServerEvent>(join(runsFolder, 'turns', serverFolder, serverEventsName))
+  expect(kept.map(({ type, stage, serves }) => `${stage} ${type} ${serves}`)).toEqual(
+    expected.filter((one) => !one.includes(wait ?? '')),
+  )
   expect(starts[0]?.model).toBe(join(runsFolder, 'turns', 'pretrain', 'training', 'result'))
   expect(holdersOf(lock)).toEqual([])
   expect(await listServers(runsFolder)).toMatchObject([{ name: 'meikai-turns-server', state: 'done', starts: 4 }])

@@ -37,6 +37,17 @@ export type TrainingEvent =
   | { type: 'training-interrupted'; cause: string; step: number; firstStep: number }
   | { type: 'training-end'; step: number; keptStep: number; folder: string }
 
+/** What a run's own server does until it answers, and where it ends in the middle of the work. */
+export type ServerEvent =
+  /** `start` counts the run's; `log` is the start's own. */
+  | { type: 'server-start'; serves: string; start: number; log: string }
+  /** Every look at a server that does not answer yet. waiting: in Slurm's queue; `said`: the last line of its log. */
+  | { type: 'server-wait'; serves: string; state: 'waiting' | 'running'; seconds: number; said?: string }
+  /** It answers, after so long a wait. */
+  | { type: 'server-ready'; serves: string; seconds: number }
+  /** It went by itself, and is started again: what it had not answered is asked again. */
+  | { type: 'server-lost'; serves: string; cause: string }
+
 /** What the pipeline reports while a run goes on. */
 export type RunEvent =
   | {
@@ -49,6 +60,7 @@ export type RunEvent =
   | { type: 'stage-start'; stage: string; index: number; count: number }
   | { type: 'stage-progress'; stage: string; done: number; total: number; unit: string; note?: string; sample?: string }
   | { type: 'training'; stage: string; event: TrainingEvent }
+  | { type: 'server'; stage: string; event: ServerEvent }
   | { type: 'stage-end'; stage: string; seconds: number; kept: boolean; summary: string }
   | { type: 'warning'; stage?: string; message: string }
   | { type: 'run-end'; name: string; seconds: number; report?: string }

@@ -11,6 +11,7 @@ import { describeOutputs, readManifest, removeStage, startedName, writeManifest 
 import { expandStages } from './expand.ts'
 import { hasWeights, listInput } from './inputs.ts'
 import { type Inspection, inspectStage, type PlannedStage, type StageKey } from './plan.ts'
+import { besideServer } from './server-events.ts'
 import type { Stage, StageOutcome, StageVariants, StageWork, Tools } from './stage.ts'
 import { describeDownload, downloadedModel } from './stages/download.ts'
 import { reportFiles } from './stages/report.ts'
@@ -173,7 +174,7 @@ async function* runStage(
 
 async function* finish(stage: Stage, work: StageWork): AsyncGenerator<RunEvent, StageOutcome> {
   const running = stage.run(work)
-  return Symbol.asyncIterator in running ? yield* running : await running
+  return Symbol.asyncIterator in running ? yield* besideServer(running, work) : await running
 }
 
 /** Empties the stage's folder, unless partial work of just this stage lies there; then writes down what it is started with. */

@@ -1,5 +1,6 @@
 // A stage as data: what it depends on, what it is set to, and the work it does.
-import type { RunEvent } from '../base/progress.ts'
+import type { EventQueue } from '../base/event-queue.ts'
+import type { RunEvent, ServerEvent } from '../base/progress.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { Recipe, VariantName } from '../recipe/recipe.ts'
 import type { Manifest } from '../runs/manifest.ts'
@@ -48,6 +49,8 @@ export interface Tools {
   openSampler: OpenSampler
   /** Tells how two models differ that this machine can hold; left out, nothing is compared. */
   compareModels?: typeof compareModels
+  /** What a server of the run's own does while a stage waits for it; left out, there is none. */
+  serverEvents?: EventQueue<ServerEvent>
   /** Called at the run's end, however it ends. */
   close?(): Promise<void>
 }

@@ -2,6 +2,8 @@
 import { join } from 'node:path'
 import { cacheFolder } from '../base/cache.ts'
 import { internal } from '../base/errors.ts'
+import { EventQueue } from '../base/event-queue.ts'
+import type { ServerEvent } from '../base/progress.ts'
 import type { OpenSettings } from '../engine/cluster/choose.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { Recipe } from '../recipe/recipe.ts'
@@ -35,7 +37,9 @@ export async function shareGpus(
   signal: AbortSignal,
 ): Promise<Tools & { close(): Promise<void> }> {
   const { ServerKeeper } = await import('../sampler/started/server-keeper.ts')
-  const keeper = new ServerKeeper(join(runFolder, serverFolder), startSettings(recipe), signal)
+  const serverEvents = new EventQueue<ServerEvent>()
+  const tell = (event: ServerEvent) => serverEvents.tell(event)
+  const keeper = new ServerKeeper(join(runFolder, serverFolder), startSettings(recipe), signal, tell)
   return {
     engine: {
       async *train(job, jobSignal) {
@@ -45,6 +49,7 @@ export async function shareGpus(
       estimate: (job) => engine.estimate(job),
     },
     openSampler: openStarted(recipe, keeper),
+    serverEvents,
     close: () => keeper.release(),
   }
 }

@@ -32,7 +32,8 @@ export function plainDisplay(output: Output, clock = () => performance.now() / 1
           say(describeFinish(event))
           return
         case 'stage-progress':
-        case 'training': {
+        case 'training':
+        case 'server': {
           const { current } = state
           if (current === undefined || now - toldAt < progressSeconds) return
           toldAt = now

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
-import type { RunEvent } from '../../base/progress.ts'
+import type { RunEvent, ServerEvent } from '../../base/progress.ts'
 import { advance, type RunState, secondsLeft, startState } from './run-state.ts'
+import { describeProgress } from './wording.ts'
 
 function fold(events: [number, RunEvent][]): RunState {
   return events.reduce((state, [now, event]) => advance(state, event, now), startState())
@@ -69,4 +70,26 @@ test('the last sample, note and held-out loss stay until there are others', () =
     [13, progress],
   ])
   expect(current).toMatchObject({ sample: 'one', note: 'n', heldOut: { general: 2.5 } })
+})
+
+test('a server is waited for until it answers, and the pace is counted from then on', () => {
+  const event = (event: ServerEvent): RunEvent => ({ type: 'server', ...stage, event })
+  const progress = (done: number): RunEvent => ({ type: 'stage-progress', ...stage, done, total: 10, unit: 'samples' })
+  const waiting = fold([
+    ...begin,
+    [12, progress(0)],
+    [14, progress(2)],
+    [10, event({ type: 'server-start', serves: 'run/cpt', start: 1, log: '/log' })],
+    [70, event({ type: 'server-wait', serves: 'run/cpt', state: 'running', seconds: 60, said: 'loads' })],
+  ])
+  expect(describeProgress(waiting.current!, 72)).toBe('waits for the server of run/cpt · 1 min 2 s · loads')
+  const queued = event({ type: 'server-wait', serves: 'run/cpt', state: 'waiting', seconds: 60 })
+  expect(describeProgress(advance(waiting, queued, 70).current!, 70)).toMatch(/1 min 0 s · in Slurm's queue$/)
+  const ready: [number, RunEvent][] = [
+    [100, event({ type: 'server-ready', serves: 'run/cpt', seconds: 90 })],
+    [104, progress(4)],
+  ]
+  const { current } = ready.reduce((state, [now, one]) => advance(state, one, now), waiting)
+  expect(current?.server).toBeUndefined()
+  expect(secondsLeft(current!, 104)).toBeCloseTo(12)
 })

@@ -1,5 +1,5 @@
 // What is known of a running recipe, folded from its events: the state that live and plain displays show.
-import type { RunEvent, TrainingEvent } from '../../base/progress.ts'
+import type { RunEvent, ServerEvent, TrainingEvent } from '../../base/progress.ts'
 
 export interface RunState {
   name: string
@@ -29,6 +29,8 @@ export interface StageState {
   note: string | undefined
   /** The last sample seen. */
   sample: string | undefined
+  /** The server that it waits for, since when, and the last line of that one's log. */
+  server: { serves: string; isQueued: boolean; since: number; said: string | undefined } | undefined
 }
 
 /** How much the latest step counts in the running mean of tokens a second. */
@@ -52,6 +54,8 @@ export function advance(state: RunState, event: RunEvent, now: number): RunState
     }
     case 'training':
       return { ...state, current: train(stageOf(state, event.stage, now), event.event, now) }
+    case 'server':
+      return { ...state, current: wait(stageOf(state, event.stage, now), event.event, now) }
     case 'stage-end':
       return { ...state, current: undefined }
     case 'warning':
@@ -75,6 +79,7 @@ function startStage(stage: string, number: number, count: number, now: number): 
     heldOut: {},
     note: undefined,
     sample: undefined,
+    server: undefined,
   }
 }
 
@@ -112,6 +117,22 @@ function train(stage: StageState, event: TrainingEvent, now: number): StageState
     case 'checkpoint-saved':
     case 'training-interrupted':
     case 'training-end':
+      return stage
+  }
+}
+
+/** A server that starts; the pace of the work is counted anew once it answers. */
+function wait(stage: StageState, event: ServerEvent, now: number): StageState {
+  switch (event.type) {
+    case 'server-start':
+      return { ...stage, server: { serves: event.serves, isQueued: false, since: now, said: undefined } }
+    case 'server-wait': {
+      const { serves, state, seconds, said } = event
+      return { ...stage, server: { serves, isQueued: state === 'waiting', since: now - seconds, said } }
+    }
+    case 'server-ready':
+      return { ...stage, server: undefined, countedFrom: { done: stage.done, at: now } }
+    case 'server-lost':
       return stage
   }
 }

@@ -56,6 +56,7 @@ export function place(number: number, count: number): string {
 
 /** 'step 412 of 1,100 (37 %) · 18 s left · loss 1.234 · 24,300 tokens/s · held-out 1.301', as far as it is known. */
 export function describeProgress(stage: StageState, now: number): string {
+  if (stage.server !== undefined) return describeWait(stage.server, now)
   const parts: string[] = []
   if (stage.total > 0) parts.push(`${describeCount(stage)} (${formatPercent(stage.done / stage.total, 0)})`)
   const left = secondsLeft(stage, now)
@@ -65,6 +66,13 @@ export function describeProgress(stage: StageState, now: number): string {
   for (const [set, loss] of Object.entries(stage.heldOut)) parts.push(`${set} ${loss.toFixed(3)}`)
   if (stage.note !== undefined) parts.push(stage.note)
   return parts.join(' · ')
+}
+
+/** 'waits for the server of run/cpt · 1 min 20 s · what its log says last' */
+function describeWait({ serves, isQueued, since, said }: NonNullable<StageState['server']>, now: number): string {
+  const queued = isQueued ? ["in Slurm's queue"] : []
+  const words = said === undefined ? [] : [said]
+  return [`waits for the server of ${serves}`, formatDuration(now - since), ...queued, ...words].join(' · ')
 }
 
 function describeCount({ done, total, unit }: StageState): string {

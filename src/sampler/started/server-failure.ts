@@ -1,6 +1,7 @@
-// Why a server did not start, or ended, in one line, from the last lines of its log.
-import { readFile } from 'node:fs/promises'
+// What a server says: the last line of its log while it starts; in one line, why it did not start, or ended.
+import { open, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { stripVTControlCharacters } from 'node:util'
 import { explainFailure, type Failure, type Known } from '../../engine/cluster/failure.ts'
 import { readNote } from './server-record.ts'
 import { serverFiles } from './server-script.ts'
@@ -93,6 +94,26 @@ export async function explainServer(folder: string): Promise<Failure> {
   const exit = await readNote<{ status: number }>(join(folder, serverFiles.exit))
   return explainFailure(log.split('\n').slice(-lastLines), exit?.status, known)
 }
+
+/** The last line with words in it, as a terminal shows it; undefined where there is none yet. */
+export async function lastLine(log: string): Promise<string | undefined> {
+  const file = await open(log).catch(() => undefined)
+  if (file === undefined) return undefined
+  try {
+    const { size } = await file.stat()
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(tailBytes), 0, tailBytes, Math.max(0, size - tailBytes))
+    const text = stripVTControlCharacters(buffer.toString('utf8', 0, bytesRead))
+    // A carriage return begins a line anew: bars of progress are drawn so.
+    const line = text.split(/[\r\n]+/).findLast((one) => one.trim() !== '')
+    return line?.trim().slice(-shownCharacters)
+  } finally {
+    await file.close()
+  }
+}
+
+/** What is read of a log's end, and what is shown of its last line. */
+const tailBytes = 4096
+const shownCharacters = 200
 
 /** The cause stands near the end: what follows is the traceback of whoever waited for it. */
 const lastLines = 400

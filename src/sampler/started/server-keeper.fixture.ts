@@ -2,6 +2,6 @@
 import { ServerKeeper } from './server-keeper.ts'
 
 const { folder, settings, served, times } = JSON.parse(process.argv[2] ?? '')
-const { url } = await new ServerKeeper(folder, settings, new AbortController().signal, times).use(served)
+const { url } = await new ServerKeeper(folder, settings, new AbortController().signal, undefined, times).use(served)
 console.log(url)
 setInterval(() => {}, 60_000)

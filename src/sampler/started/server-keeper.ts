@@ -1,24 +1,21 @@
 // The server of a run: started when a stage needs it, kept while stages need the same one, ended before anybody else needs its GPUs.
 import { randomBytes } from 'node:crypto'
-import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
-import { hostname } from 'node:os'
+import { chmod, mkdir, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { internal, UserError } from '../../base/errors.ts'
 import { hashJson, writeFileAtomic } from '../../base/files.ts'
+import type { ServerEvent } from '../../base/progress.ts'
 import { type JobHandle, type Launcher, launchers } from '../../engine/cluster/launcher.ts'
+import { reachServer, type ServerAddress } from './server-address.ts'
 import { endServer } from './server-end.ts'
-import { explainServer } from './server-failure.ts'
-import { readNote, readServerRecord, type ServerRecord, startFolder, writeServerRecord } from './server-record.ts'
+import { explainServer, lastLine } from './server-failure.ts'
+import { readServerRecord, type ServerRecord, startFolder, writeServerRecord } from './server-record.ts'
 import { serverFiles, writeServerScript } from './server-script.ts'
 import type { Served, StartSettings } from './start-settings.ts'
 
 /** A server that answers. */
-export interface RunningServer {
-  /** Up to and including the version. */
-  url: string
-  /** What calls must carry. */
-  key: string | undefined
+export interface RunningServer extends ServerAddress {
   /** Aborted when it is gone, however. */
   gone: AbortSignal
   /** Why it went, and whether another start may come through. */
@@ -34,7 +31,6 @@ export interface KeeperTimes {
 }
 
 const realTimes: KeeperTimes = { look: { here: 1000, slurm: 5000 }, leaseSeconds: 120 }
-const healthMilliseconds = 5000
 
 /**
  * Keeps at most one server for a run. One that an earlier process of the same run left is used again where it serves the
@@ -44,20 +40,29 @@ export class ServerKeeper {
   private readonly folder: string
   private readonly settings: StartSettings
   private readonly signal: AbortSignal
+  private readonly tell: (event: ServerEvent) => void
   private readonly times: KeeperTimes
   private readonly launcher: Launcher
-  private current: { key: string; server: RunningServer; forget(): void } | undefined
+  private current: { key: string; serves: string; server: RunningServer; forget(): void } | undefined
   /** What was asked for is done one by one. */
   private last: Promise<unknown> = Promise.resolve()
 
   /**
    * @param folder below the run's, for the server's script, log and record.
    * @param signal ends the wait for a server that starts.
+   * @param tell is told what the server does.
    */
-  constructor(folder: string, settings: StartSettings, signal: AbortSignal, times: KeeperTimes = realTimes) {
+  constructor(
+    folder: string,
+    settings: StartSettings,
+    signal: AbortSignal,
+    tell: (event: ServerEvent) => void = () => {},
+    times: KeeperTimes = realTimes,
+  ) {
     this.folder = folder
     this.settings = settings
     this.signal = signal
+    this.tell = tell
     this.times = times
     this.launcher = launchers[settings.place]
   }
@@ -71,6 +76,7 @@ export class ServerKeeper {
       this.signal.throwIfAborted()
       const key = hashJson({ served, settings: { ...this.settings, retries: 0, startSeconds: 0 } })
       if (this.current?.key === key && !this.current.server.gone.aborted) return this.current.server
+      await this.judgeLoss()
       const found = await readServerRecord(this.folder)
       const isThere =
         found?.key === key &&
@@ -130,6 +136,7 @@ export class ServerKeeper {
     await writeServerRecord(folder, record)
     record.handle = await this.launcher.start(place)
     await writeServerRecord(folder, record)
+    this.tell({ type: 'server-start', serves: served.name, start: starts, log: join(place, serverFiles.log) })
     return record
   }
 
@@ -137,21 +144,37 @@ export class ServerKeeper {
     return writeFile(join(startFolder(this.folder, start), serverFiles.lease), `${Date.now()}\n`)
   }
 
-  private async waitUntilHealthy(record: ServerRecord, served: Served): Promise<Pick<RunningServer, 'url' | 'key'>> {
+  /**
+   * Tells why the server went by itself, where it did.
+   * @throws just that where another would go the same way, or somebody asked for its end.
+   */
+  private async judgeLoss(): Promise<void> {
+    if (this.current?.server.gone.aborted !== true) return
+    const { error, retry } = await this.current.server.explain()
+    if (!retry) throw error
+    this.tell({ type: 'server-lost', serves: this.current.serves, cause: error.message })
+  }
+
+  private async waitUntilHealthy(record: ServerRecord, served: Served): Promise<ServerAddress> {
     const { settings, times } = this
     const place = startFolder(this.folder, record.starts)
     const handle = record.handle ?? internal('a server that was not started')
+    const waitsSince = performance.now()
+    const secondsWaited = () => (performance.now() - waitsSince) / 1000
     let began: number | undefined
     for (;;) {
       this.signal.throwIfAborted()
       await this.renewLease(record.starts)
       const state = await this.launcher.state(handle)
       if (state === 'gone') throw (await this.explain(record)).error
-      const address = await readNote<{ host: string; port: number }>(join(place, serverFiles.address))
+      const address = await reachServer(place, settings)
       if (address !== undefined) {
-        const url = this.urlOf(address)
-        if (await isHealthy(`${url}/health`)) return { url: `${url}/v1`, key: await this.readKey(place) }
+        this.tell({ type: 'server-ready', serves: served.name, seconds: secondsWaited() })
+        return address
       }
+      const said = await lastLine(join(place, serverFiles.log))
+      const look = { serves: served.name, state, seconds: secondsWaited(), ...(said !== undefined && { said }) }
+      this.tell({ type: 'server-wait', ...look })
       if (state === 'running') began ??= performance.now()
       if (began !== undefined && performance.now() - began > settings.startSeconds * 1000) {
         throw new UserError(
@@ -162,20 +185,8 @@ export class ServerKeeper {
     }
   }
 
-  private urlOf({ host, port }: { host: string; port: number }): string {
-    if (this.settings.listen === 'network') return `http://${host}:${port}`
-    if (host === hostname()) return `http://127.0.0.1:${port}`
-    throw new UserError(
-      `the server runs on ${host} and listens to that machine alone, this is ${hostname()}. Set sampler.start.listen: network (calls then carry a key), or run meikai there.`,
-    )
-  }
-
-  private async readKey(place: string): Promise<string | undefined> {
-    return this.settings.listen === 'network' ? readFile(join(place, serverFiles.key), 'utf8') : undefined
-  }
-
   /** Renews the lease and looks at the server from now on. */
-  private watch(record: ServerRecord, key: string, server: Pick<RunningServer, 'url' | 'key'>) {
+  private watch(record: ServerRecord, key: string, server: ServerAddress) {
     const gone = new AbortController()
     const handle = record.handle ?? internal('a server that was not started')
     let timer: NodeJS.Timeout
@@ -192,7 +203,12 @@ export class ServerKeeper {
       clearTimeout(timer)
       gone.abort(new Error('the server was released'))
     }
-    return { key, forget, server: { ...server, gone: gone.signal, explain: () => this.explain(record) } }
+    return {
+      key,
+      serves: record.serves,
+      forget,
+      server: { ...server, gone: gone.signal, explain: () => this.explain(record) },
+    }
   }
 
   private async explain(record: ServerRecord): Promise<{ error: UserError; retry: boolean }> {
@@ -206,11 +222,4 @@ export class ServerKeeper {
     const scheduler = words === undefined ? '' : ` ${words}.`
     return { error: new UserError(`the server of ${record.serves} failed: ${cause}${scheduler} Log: ${log}`), retry }
   }
-}
-
-async function isHealthy(url: string): Promise<boolean> {
-  return fetch(url, { signal: AbortSignal.timeout(healthMilliseconds) }).then(
-    ({ ok }) => ok,
-    () => false,
-  )
 }

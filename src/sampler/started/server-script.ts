@@ -27,6 +27,8 @@ export interface ServerScriptInput {
 
 /** The first port that is tried where none is named. */
 const firstPort = 8000
+/** Files that servers on one machine, whoever's, hold a lock on; the port's number follows. */
+const portLocks = '/tmp/meikai-port-'
 /** Ranks that vLLM reserves room for (MaxLoRARanks). */
 const adapterRanks = [1, 8, 16, 32, 64, 128, 256, 320, 512]
 
@@ -70,7 +72,12 @@ trap '[ -n "$server" ] && kill -TERM "$server" 2> /dev/null' TERM INT
 ${setup.map((line) => `${line}\n`).join('')}${variables.map((line) => `export ${line}\n`).join('')}
 port=
 for one in ${ports}; do
-  (exec 3<> "/dev/tcp/127.0.0.1/$one") 2> /dev/null || { port=$one; break; }
+  (exec 3<> "/dev/tcp/127.0.0.1/$one") 2> /dev/null && continue
+  # A server that still loads does not listen yet: until it is gone, its port is told by a lock.
+  { exec 9> ${portLocks}$one; } 2> /dev/null || continue
+  ! command -v flock > /dev/null || flock -n 9 || continue
+  port=$one
+  break
 done
 [ -n "$port" ] || { echo "meikai: ${inUse} in use on $(hostname)"; exit 1; }
 printf '{"host": "%s", "port": %d}\\n' "$(hostname)" "$port" > ${serverFiles.address}.partial &&
