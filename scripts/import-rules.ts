@@ -33,7 +33,7 @@ export const folders: Record<string, string[]> = {
   sampler: ['graph', 'runtime', 'model', 'formats', 'tokenizer', 'engine/engine.ts'],
   'sampler/server': ['engine/engine.ts'],
   // A server is a job like those of the cluster engine.
-  'sampler/started': ['engine'],
+  'sampler/started': ['engine', 'formats'],
 
   // What we know.
   stats: [],

@@ -9,6 +9,7 @@ import type { TrainingEvent } from '../src/base/progress.ts'
 import { train } from '../src/engine/embedded/train.ts'
 import type { TrainingJob } from '../src/engine/engine.ts'
 import { mergeAdapter } from '../src/formats/merge.ts'
+import { runJob } from './model-runs.ts'
 import { makeDocuments, makePairs, prepareJob, smallLora } from './training-example.ts'
 
 let folder: string
@@ -16,16 +17,6 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'meikai-resume-'))
 })
 afterAll(() => rm(folder, { recursive: true }))
-
-/** Runs a job; stops without warning (as a kill would) after the event that `dies` picks. */
-async function run(job: TrainingJob, dies: (event: TrainingEvent) => boolean = () => false): Promise<TrainingEvent[]> {
-  const events: TrainingEvent[] = []
-  for await (const event of train(job, new AbortController().signal)) {
-    events.push(event)
-    if (dies(event)) break
-  }
-  return events
-}
 
 const resultBytes = async (job: TrainingJob) => {
   const result = join(job.outputFolder, 'result')
@@ -51,8 +42,8 @@ describe.each(cases)('%s', (name, kind, change) => {
 
   it('gives the same bits twice', async () => {
     const [first, second] = [await jobIn('first'), await jobIn('second')]
-    const events = await run(first)
-    expect(record(await run(second))).toEqual(record(events))
+    const events = await runJob(first)
+    expect(record(await runJob(second))).toEqual(record(events))
     expect((await resultBytes(second)).equals(await resultBytes(first))).toBe(true)
     const losses = events.flatMap((event) => (event.type === 'step-end' ? [event.loss] : []))
     expect(losses.at(-1)).toBeLessThan(losses[0]!)
@@ -61,21 +52,21 @@ describe.each(cases)('%s', (name, kind, change) => {
   it.each([1, 4, 7, 12])('gives the same bits when it died in step %i', async (step) => {
     const whole = await jobIn('first')
     const job = await jobIn(`died-${step}`)
-    await run(job, (event) => event.type === 'step-end' && event.step === step)
-    const again = await run(job)
+    await runJob(job, (event) => event.type === 'step-end' && event.step === step)
+    const again = await runJob(job)
     const firstStep = again[0]!.type === 'training-start' ? again[0]!.firstStep : 0
     expect(firstStep).toBe(step <= 4 ? 1 : step <= 8 ? 5 : 9)
     expect((await resultBytes(job)).equals(await resultBytes(whole))).toBe(true)
     const fresh = await jobIn('fresh')
     await rm(fresh.outputFolder, { recursive: true, force: true })
-    expect(record(again)).toEqual(record(await run(fresh)))
+    expect(record(again)).toEqual(record(await runJob(fresh)))
   })
 })
 
 describe('an aborted job', () => {
   it('saves a checkpoint and goes on from it', async () => {
     const whole = await prepareJob(folder, 'next-token', { outputFolder: join(folder, 'whole') })
-    await run(whole)
+    await runJob(whole)
     const job = await prepareJob(folder, 'next-token', { outputFolder: join(folder, 'stopped') })
     const controller = new AbortController()
     const seen: TrainingEvent[] = []
@@ -87,16 +78,16 @@ describe('an aborted job', () => {
     })()
     await expect(stopped).rejects.toThrow('Ctrl-C')
     expect(seen.at(-1)).toMatchObject({ type: 'checkpoint-saved', step: 6 })
-    expect((await run(job))[0]).toMatchObject({ firstStep: 7 })
+    expect((await runJob(job))[0]).toMatchObject({ firstStep: 7 })
     expect((await resultBytes(job)).equals(await resultBytes(whole))).toBe(true)
   })
 
   it('starts anew when a setting that matters changed, and goes on when only the keeping did', async () => {
     const job = await prepareJob(folder, 'next-token', { outputFolder: join(folder, 'changed') })
     const dies = (event: TrainingEvent) => event.type === 'step-end' && event.step === 9
-    await run(job, dies)
-    expect((await run({ ...job, keepCheckpoints: 3 }, dies))[0]).toMatchObject({ firstStep: 9 })
-    expect((await run({ ...job, learningRate: 0.02 }, dies))[0]).toMatchObject({ firstStep: 1 })
+    await runJob(job, dies)
+    expect((await runJob({ ...job, keepCheckpoints: 3 }, dies))[0]).toMatchObject({ firstStep: 9 })
+    expect((await runJob({ ...job, learningRate: 0.02 }, dies))[0]).toMatchObject({ firstStep: 1 })
   })
 
   it('keeps as many checkpoints as asked, and ignores a half-written one', async () => {
@@ -107,10 +98,10 @@ describe('an aborted job', () => {
       snapshotSteps: [3],
     })
     const checkpoints = join(job.outputFolder, 'checkpoints')
-    await run(job, (event) => event.type === 'step-end' && event.step === 9)
+    await runJob(job, (event) => event.type === 'step-end' && event.step === 9)
     expect(await readdir(checkpoints)).toEqual(['step-0000006', 'step-0000008'])
     await cp(join(checkpoints, 'step-0000006'), join(checkpoints, 'step-0000009.1-ab.partial'), { recursive: true })
-    expect((await run(job))[0]).toMatchObject({ firstStep: 9 })
+    expect((await runJob(job))[0]).toMatchObject({ firstStep: 9 })
     expect(await readdir(checkpoints)).toEqual(['step-0000008', 'step-0000010'])
     expect(await readdir(join(job.outputFolder, 'snapshots', 'step-3'))).toContain('model.safetensors')
   })
@@ -128,14 +119,14 @@ describe('a job', () => {
     // Other documents than those trained on: their loss falls while the model learns what is common to all, then rises.
     const backwards = makeDocuments(9, 2).map((document) => ({ ...document, tokens: document.tokens.toReversed() }))
     await writeJsonLines(job.evaluationFiles.heldOut!, backwards)
-    const events = await run(job)
+    const events = await runJob(job)
     const losses = events.flatMap((event) => (event.type === 'evaluation-end' ? [event.loss] : []))
     const best = losses.indexOf(Math.min(...losses))
     expect(best).toBeGreaterThan(0)
     expect(best).toBeLessThan(40)
     expect(events.at(-1)).toMatchObject({ type: 'training-end', keptStep: best })
     const { trainingFile, evaluationFiles } = job
-    const again = await run({
+    const again = await runJob({
       ...job,
       model: { folder: join(job.outputFolder, 'result') },
       trainingFile,
@@ -147,12 +138,12 @@ describe('a job', () => {
 
   it('trains an adapter on, or refuses one of another shape; a merged adapter is the same model', async () => {
     const first = await prepareJob(folder, 'next-token', { method: smallLora, outputFolder: join(folder, 'adapter-1') })
-    const lastLoss = (await run(first)).findLast((event) => event.type === 'evaluation-end')!
+    const lastLoss = (await runJob(first)).findLast((event) => event.type === 'evaluation-end')!
     const adapter = join(first.outputFolder, 'result')
     const onward = { ...first, model: { ...first.model, adapter }, outputFolder: join(folder, 'adapter-2') }
-    const start = (await run(onward)).find((event) => event.type === 'evaluation-end')
+    const start = (await runJob(onward)).find((event) => event.type === 'evaluation-end')
     expect(start).toMatchObject({ loss: lastLoss.type === 'evaluation-end' && lastLoss.loss })
-    await expect(run({ ...onward, method: { ...smallLora, rank: 2 } })).rejects.toThrow(
+    await expect(runJob({ ...onward, method: { ...smallLora, rank: 2 } })).rejects.toThrow(
       /rank 3.*cannot be trained on as one of rank 2/,
     )
 
@@ -165,7 +156,7 @@ describe('a job', () => {
         method: { kind: 'full' as const },
         outputFolder: await mkdtemp(join(folder, 'full-')),
       }
-      const found = (await run(full)).find((event) => event.type === 'evaluation-end')!
+      const found = (await runJob(full)).find((event) => event.type === 'evaluation-end')!
       expect(found.type === 'evaluation-end' && found.loss).toBeCloseTo(
         lastLoss.type === 'evaluation-end' ? lastLoss.loss : 0,
         5,
@@ -178,7 +169,7 @@ describe('a job', () => {
       const job = await prepareJob(folder, 'preference', { outputFolder: join(folder, loss), steps: 30 })
       if (job.objective.kind !== 'preference') throw new Error('no preference job')
       job.objective = { ...job.objective, loss }
-      const ends = (await run(job)).flatMap((event) => (event.type === 'step-end' ? [event.preference!] : []))
+      const ends = (await runJob(job)).flatMap((event) => (event.type === 'step-end' ? [event.preference!] : []))
       const [first, last] = [ends[0]!, ends.at(-1)!]
       expect(first.margin).toBeCloseTo(0, 3)
       expect(last.margin, loss).toBeGreaterThan(0.3)
@@ -197,7 +188,7 @@ describe('a job', () => {
       clipNorm: 1e9,
       adamBeta1: 0.01,
     })
-    const error = await run(job).catch((thrown) => thrown)
+    const error = await runJob(job).catch((thrown) => thrown)
     expect(error).toBeInstanceOf(UserError)
     expect(error.message).toMatch(
       /^step \d+: the loss (exploded to|is no number).* d\d+, .*last checkpoint in .*checkpoints is kept/,
@@ -212,7 +203,7 @@ describe('a job', () => {
     const file = join(folder, 'bad.jsonl')
     const withRows = async (job: TrainingJob, rows: unknown[]) => {
       await writeJsonLines(file, rows)
-      return run({ ...job, trainingFile: file, outputFolder: await mkdtemp(join(folder, 'refused-')) })
+      return runJob({ ...job, trainingFile: file, outputFolder: await mkdtemp(join(folder, 'refused-')) })
     }
     const [document] = makeDocuments(1)
     const [pair] = makePairs(1)
@@ -227,17 +218,19 @@ describe('a job', () => {
     await expect(withRows(preference, [{ ...pair, promptTokens: new Array(40).fill(2) }])).rejects.toThrow(
       /the model's context 32/,
     )
-    await expect(run({ ...next, method: { ...smallLora, targetModules: ['query'] } })).rejects.toThrow(
+    await expect(runJob({ ...next, method: { ...smallLora, targetModules: ['query'] } })).rejects.toThrow(
       /'query' is no linear layer/,
     )
-    await expect(run({ ...next, keep: 'best', evaluationFiles: {} })).rejects.toThrow(/keep: best needs/)
-    await expect(run({ ...next, batch: { pairs: 1, maxTokens: 10 } })).rejects.toThrow(
+    await expect(runJob({ ...next, keep: 'best', evaluationFiles: {} })).rejects.toThrow(/keep: best needs/)
+    await expect(runJob({ ...next, batch: { pairs: 1, maxTokens: 10 } })).rejects.toThrow(
       /next-token objective needs tokens/,
     )
     const config = join(next.model.folder, 'config.json')
     const kept = await readFile(config, 'utf8')
     await writeFile(config, kept.replace('"vocab_size": 24', '"vocab_size": 25'))
-    await expect(run(next)).rejects.toThrow(/model\.embed_tokens\.weight is \[24,16\], config.json asks for \[25,16\]/)
+    await expect(runJob(next)).rejects.toThrow(
+      /model\.embed_tokens\.weight is \[24,16\], config.json asks for \[25,16\]/,
+    )
     await writeFile(config, kept)
   })
 })

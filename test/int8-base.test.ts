@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { UserError } from '../src/base/errors.ts'
-import type { TrainingEvent } from '../src/base/progress.ts'
 import { Learner } from '../src/engine/embedded/learner.ts'
 import { hashModel } from '../src/engine/embedded/reference.ts'
 import { train } from '../src/engine/embedded/train.ts'
@@ -21,6 +20,7 @@ import { int8Names, quantisedShapes } from '../src/model/weights.ts'
 import { makeBatch, type Row } from '../src/training/batch.ts'
 import { cutDocument, packDocuments } from '../src/training/documents.ts'
 import { nextTokenWeights } from '../src/training/objective.ts'
+import { largestDifference, runJob, scoreRows } from './model-runs.ts'
 import { makeDocuments, prepareJob, smallLora } from './training-example.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'meikai-int8-'))
@@ -36,32 +36,13 @@ const method = { ...smallLora, rank: 4 }
 const documents = makeDocuments(12)
 const alone = documents.flatMap((document) => cutDocument(document, 32)).map(({ row }) => row)
 
-async function score(reference: ModelReference, precision?: 'float32', rows = alone) {
-  const checkpoint = await openCheckpoint(reference, 32, precision)
-  const learning = { kind: 'none' as const, lora: checkpoint.lora }
-  const graphs = { step: false, forward: true }
-  const learner = await Learner.compile({ checkpoint, learning, positions: 32, chunk: 0, threads: 2, graphs })
-  const scores = await learner.score(makeBatch(rows))
-  await learner.release()
-  return scores
-}
-
-const largestDifference = (a: Float32Array, b: Float32Array) =>
-  a.reduce((most, value, i) => Math.max(most, Math.abs(value - b[i]!)), 0)
-
-async function run(job: TrainingJob, dies: (event: TrainingEvent) => boolean = () => false): Promise<TrainingEvent[]> {
-  const events: TrainingEvent[] = []
-  for await (const event of train(job, new AbortController().signal)) {
-    events.push(event)
-    if (dies(event)) break
-  }
-  return events
-}
+const score = (reference: ModelReference, precision?: 'float32', rows = alone) =>
+  scoreRows(reference, rows, { threads: 2, precision })
 
 it('learns, and its merged weights are those that its codes and adapter stand for', async () => {
   const outputFolder = join(folder, 'learnt')
   const job = await prepareJob(folder, 'next-token', { method, outputFolder, steps: 20 }, wide)
-  const events = await run({ ...job, model })
+  const events = await runJob({ ...job, model })
   const losses = events.flatMap((event) => (event.type === 'evaluation-end' ? [event.loss] : []))
   expect(losses.at(-1)!).toBeLessThan(losses[0]! - 0.05)
 
@@ -161,10 +142,10 @@ describe('equal to itself', () => {
       const resultOf = async (job: TrainingJob) =>
         readFile(join(job.outputFolder, 'result', 'adapter_model.safetensors'))
       const [first, second, killed] = [await jobIn('first'), await jobIn('second'), await jobIn('killed')]
-      await run(first)
-      await run(second)
-      await run(killed, (event) => event.type === 'step-end' && event.step === 7)
-      const [start] = await run(killed)
+      await runJob(first)
+      await runJob(second)
+      await runJob(killed, (event) => event.type === 'step-end' && event.step === 7)
+      const [start] = await runJob(killed)
       expect(start).toMatchObject({ type: 'training-start', firstStep: 5 })
       expect((await resultOf(second)).equals(await resultOf(first))).toBe(true)
       expect((await resultOf(killed)).equals(await resultOf(first))).toBe(true)

@@ -6,7 +6,6 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { UserError } from '../src/base/errors.ts'
 import { Random } from '../src/base/random.ts'
-import { Learner } from '../src/engine/embedded/learner.ts'
 import { train } from '../src/engine/embedded/train.ts'
 import type { ModelReference } from '../src/engine/engine.ts'
 import { mergeAdapter } from '../src/formats/merge.ts'
@@ -17,8 +16,8 @@ import { openCheckpoint } from '../src/model/checkpoint.ts'
 import { loadModelConfig } from '../src/model/config.ts'
 import { copyQuantised } from '../src/model/quantised-copy.ts'
 import { nf4Names, quantisedShapes } from '../src/model/weights.ts'
-import { makeBatch } from '../src/training/batch.ts'
 import { cutDocument } from '../src/training/documents.ts'
+import { largestDifference, scoreRows } from './model-runs.ts'
 import { makeDocuments, prepareJob, smallLora } from './training-example.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'meikai-nf4-'))
@@ -34,18 +33,7 @@ const rows = makeDocuments(8)
   .flatMap((document) => cutDocument(document, 32))
   .map(({ row }) => row)
 
-async function score(reference: ModelReference): Promise<Float32Array> {
-  const checkpoint = await openCheckpoint(reference, 32)
-  const learning = { kind: 'none' as const, lora: checkpoint.lora }
-  const graphs = { step: false, forward: true }
-  const learner = await Learner.compile({ checkpoint, learning, positions: 32, chunk: 0, threads: 1, graphs })
-  const scores = await learner.score(makeBatch(rows))
-  await learner.release()
-  return scores
-}
-
-const largestDifference = (a: Float32Array, b: Float32Array) =>
-  a.reduce((most, value, i) => Math.max(most, Math.abs(value - b[i]!)), 0)
+const score = (reference: ModelReference) => scoreRows(reference, rows, { threads: 1 })
 
 it('learns, and its merged weights compute what its codes and adapter compute', async () => {
   const method = { ...smallLora, rank: 4 }

@@ -72,7 +72,7 @@ serve({
     yield { busyMilliseconds, calls, injected } satisfies ServedReport
   },
   async *stop() {
-    await Promise.all(servers.map((server) => server.close()))
+    await Promise.all(servers.splice(0).map((server) => server.close()))
     yield 'stopped'
   },
 })

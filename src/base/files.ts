@@ -1,7 +1,7 @@
 // Files: atomic writes, hashes, JSON Lines. What is complete on disk was renamed into place last.
 import { createHash, randomBytes } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { mkdir, open, rename, rm } from 'node:fs/promises'
+import { access, mkdir, open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { pipeline } from 'node:stream'
 import { createGunzip } from 'node:zlib'
@@ -24,6 +24,14 @@ export async function writeFileAtomic(path: string, data: string | Uint8Array): 
     await rm(partial, { force: true })
     throw writeError(path, error)
   }
+}
+
+/** Whether a path leads to something; a link into nothing does not. */
+export async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  )
 }
 
 /** The UserError for a failed write (full disk, no permission), or the error itself. */

@@ -47,6 +47,11 @@ export function serve(methods: Record<string, Method>): void {
   })
 }
 
+/** The worker file of this name beside a module (its import.meta.url): TypeScript where it runs as such, else what was built of it. */
+export function workerBeside(module: string, name: string): URL {
+  return new URL(`./${name}${module.endsWith('.ts') ? '.ts' : '.js'}`, module)
+}
+
 /** A running worker thread. An idle one does not keep the process alive. */
 export interface RemoteWorker {
   /**

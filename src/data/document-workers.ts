@@ -1,6 +1,6 @@
 // Opens what documents are worked on by: worker threads for many texts, this thread for few.
 import { internal } from '../base/errors.ts'
-import { type RemoteWorker, startWorker } from '../base/worker-call.ts'
+import { type RemoteWorker, startWorker, workerBeside } from '../base/worker-call.ts'
 import { loadTokenizer } from '../tokenizer/tokenizer.ts'
 import {
   type DocumentLook,
@@ -21,10 +21,7 @@ export async function openDocumentWorkers(
   threads: number,
 ): Promise<DocumentWorker[]> {
   if (bytes < bytesWorthThreads) return [new DocumentWork(await loadTokenizer(tokenizerFolder), settings)]
-  const suffix = import.meta.url.endsWith('.ts') ? '.ts' : '.js'
-  const remotes = Array.from({ length: threads }, () =>
-    startWorker(new URL(`./document-thread${suffix}`, import.meta.url)),
-  )
+  const remotes = Array.from({ length: threads }, () => startWorker(workerBeside(import.meta.url, 'document-thread')))
   try {
     return await Promise.all(remotes.map((remote) => openThread(remote, tokenizerFolder, settings)))
   } catch (error) {

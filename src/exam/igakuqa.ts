@@ -4,7 +4,7 @@ import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { UserError } from '../base/errors.ts'
-import { readError, readJsonLines } from '../base/files.ts'
+import { exists, readError, readJsonLines } from '../base/files.ts'
 import { checkItem } from './items.ts'
 import type { ExamItem } from './records.ts'
 
@@ -82,11 +82,7 @@ async function loadBlock(file: string, year: string | undefined): Promise<ExamIt
 
 async function loadMetadata(file: string): Promise<Map<string, Metadata>> {
   const metadata = new Map<string, Metadata>()
-  const there = await stat(file).then(
-    () => true,
-    () => false,
-  )
-  if (!there) return metadata
+  if (!(await exists(file))) return metadata
   for await (const { value, line } of readJsonLines(file)) {
     const read = metadataSchema.safeParse(value)
     if (!read.success) throw new UserError(`${file}:${line}: needs problem_id and category.`)

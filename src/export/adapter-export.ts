@@ -5,10 +5,10 @@ import {
   type AdapterLayer,
   adapterScale,
   openAdapter,
+  vllmRanks,
   writeAdapter,
 } from '../formats/adapter.ts'
 import { readTensor, type StoredTensor } from '../formats/safetensors.ts'
-import { vllmRanks } from './release-checks.ts'
 
 /**
  * Writes W + s1 B1 A1 + s2 B2 A2 + ... as one adapter: the factors stand beside each other, the ranks add up. It is padded

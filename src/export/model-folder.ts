@@ -1,8 +1,8 @@
 // What stands beside a model's weights and decides how it writes: chat template, generation settings, tokens that end.
-import { access, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { UserError } from '../base/errors.ts'
-import { readJson, readText, writeJson } from '../base/files.ts'
+import { exists, readJson, readText, writeJson } from '../base/files.ts'
 import type { ModelConfig } from '../model/config.ts'
 import type { Tokenizer } from '../tokenizer/tokenizer.ts'
 
@@ -18,7 +18,7 @@ export interface GenerationSettings {
 /** generation_config.json; empty where there is none. */
 export async function readGeneration(folder: string): Promise<GenerationSettings> {
   const path = join(folder, 'generation_config.json')
-  if (!(await isThere(path))) return {}
+  if (!(await exists(path))) return {}
   const value = await readJson(path)
   if (typeof value !== 'object' || value === null) throw new UserError(`${path}: not a JSON object.`)
   return value as GenerationSettings
@@ -27,7 +27,7 @@ export async function readGeneration(folder: string): Promise<GenerationSettings
 /** The model's chat template: chat_template.jinja, or tokenizer_config.json's (the one named default, of several). */
 export async function readChatTemplate(folder: string): Promise<string | undefined> {
   const path = join(folder, 'chat_template.jinja')
-  if (await isThere(path)) return readText(path)
+  if (await exists(path)) return readText(path)
   const config = (await readJson(join(folder, 'tokenizer_config.json'))) as { chat_template?: unknown }
   const given = config.chat_template
   const template = Array.isArray(given)
@@ -52,11 +52,4 @@ export async function setChatTemplate(folder: string, template: string): Promise
 /** Every token that ends a completion: the one that ends responses in training first. */
 export function endTokensOf(tokenizer: Tokenizer, config: ModelConfig): number[] {
   return [...new Set([...tokenizer.endTokens, ...config.endOfSequence])]
-}
-
-export async function isThere(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  )
 }

@@ -1,7 +1,7 @@
 // What is looked at before a model is written for others: what makes it run on, or be refused, elsewhere.
-import { openAdapter } from '../formats/adapter.ts'
+import { openAdapter, vllmRanks } from '../formats/adapter.ts'
 import { checkWeights } from '../model/checkpoint.ts'
-import { loadModelConfig } from '../model/config.ts'
+import { loadModelConfig, type ModelConfig } from '../model/config.ts'
 import { loadTokenizer, type Tokenizer } from '../tokenizer/tokenizer.ts'
 import { endTokensOf, readChatTemplate } from './model-folder.ts'
 import { findUntrainedRows, type UntrainedRow } from './untrained-rows.ts'
@@ -29,20 +29,15 @@ export interface TrainingFacts {
   trainsRows: boolean
 }
 
-/** Ranks that vLLM takes. */
-export const vllmRanks = [1, 8, 16, 32, 64, 128, 256, 320, 512]
-
 /**
  * Looks over a whole model folder.
  * @throws UserError where it cannot be opened: a missing tensor, a head beside tied embeddings that differs from them.
  */
 export async function checkModel(folder: string, facts: TrainingFacts): Promise<Problem[]> {
-  await checkWeights(folder)
-  const config = await loadModelConfig(folder)
-  const tokenizer = await loadTokenizer(folder)
-  const template = await readChatTemplate(folder)
-  const ends = endTokensOf(tokenizer, config)
-  const problems = [...(await checkTokens(folder, facts)), ...checkEnd(tokenizer, facts)]
+  const { config } = await checkWeights(folder)
+  const parts = await loadParts(folder, config)
+  const { tokenizer, template, ends } = parts
+  const problems = [...(await checkRows(folder, parts, facts)), ...checkEnd(tokenizer, facts)]
   if (template === undefined) {
     problems.push({
       name: 'no-chat-template',
@@ -60,14 +55,29 @@ export async function checkModel(folder: string, facts: TrainingFacts): Promise<
 }
 
 /** Looks at the rows of every token that ends an answer or that the chat template writes. */
-export async function checkTokens(
+export async function checkTokens(folder: string, facts: Pick<TrainingFacts, 'trainsRows'>): Promise<Problem[]> {
+  return checkRows(folder, await loadParts(folder, await loadModelConfig(folder)), facts)
+}
+
+/** What says which tokens a model folder must know. */
+interface TokenParts {
+  config: ModelConfig
+  tokenizer: Tokenizer
+  template: string | undefined
+  /** All tokens that end an answer. */
+  ends: number[]
+}
+
+async function loadParts(folder: string, config: ModelConfig): Promise<TokenParts> {
+  const tokenizer = await loadTokenizer(folder)
+  return { config, tokenizer, template: await readChatTemplate(folder), ends: endTokensOf(tokenizer, config) }
+}
+
+async function checkRows(
   folder: string,
+  { config, tokenizer, template, ends }: TokenParts,
   { trainsRows }: Pick<TrainingFacts, 'trainsRows'>,
 ): Promise<Problem[]> {
-  const config = await loadModelConfig(folder)
-  const tokenizer = await loadTokenizer(folder)
-  const template = await readChatTemplate(folder)
-  const ends = endTokensOf(tokenizer, config)
   const markers = template === undefined ? [] : markersOf(template, tokenizer)
   const tokens = [...new Set([...ends, ...markers])]
   const untrained = await findUntrainedRows(folder, config, tokens, tokenizer.vocabularySize)

@@ -1,8 +1,6 @@
-// PEFT adapter folders (LoRA): adapter_config.json and adapter_model.safetensors, with PEFT's own tensor names.
-import { access } from 'node:fs/promises'
 import { join } from 'node:path'
 import { UserError } from '../base/errors.ts'
-import { readJson, writeJson } from '../base/files.ts'
+import { exists, readJson, writeJson } from '../base/files.ts'
 import { readSafetensorsHeader, readTensor, type StoredTensor } from './safetensors.ts'
 import { type TensorSource, writeSafetensors } from './safetensors-writer.ts'
 
@@ -134,15 +132,11 @@ const unsupported: Record<string, unknown> = {
   use_qalora: false,
 }
 
+/** Ranks that vLLM takes and reserves room for (MaxLoRARanks). */
+export const vllmRanks = [1, 8, 16, 32, 64, 128, 256, 320, 512]
+
 /** Ways to draw the first factors that leave the model's own weights as they are. Others (PiSSA, OLoRA, CorDA, LoftQ) change them too. */
 const plainInitialisations: unknown[] = [undefined, true, false, 'gaussian', 'eva', 'orthogonal']
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  )
-}
 
 /** Reads both factors of every layer. */
 export async function readAdapter(adapter: Adapter): Promise<Map<string, AdapterFactors<Float32Array>>> {

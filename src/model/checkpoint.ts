@@ -15,6 +15,7 @@ import { copyQuantised } from './quantised-copy.ts'
 import {
   adapterShapes,
   type BaseForm,
+  countValues,
   embeddingName,
   type LoraShape,
   quantisedShapes,
@@ -220,9 +221,7 @@ async function addAdapter(folder: string, config: ModelConfig, stored: Map<strin
 
 /** Bytes of all weights as float32: what a session holds at least. */
 export function weightBytes(config: ModelConfig): number {
-  let count = 0
-  for (const shape of weightShapes(config).values()) count += shape.reduce((a, b) => a * b)
-  return 4 * count
+  return 4 * countValues(weightShapes(config))
 }
 
 /** How many rows of the head are computed at a time; 0 takes all at once. 256 rows of 152k logits are 156 MB. */

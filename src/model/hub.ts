@@ -2,11 +2,11 @@
 //
 // The cache is the one that huggingface_hub and transformers share: models--OWNER--NAME holds refs/REVISION (a commit),
 // snapshots/COMMIT/FILE (links) and blobs/HASH (what they lead to). `.no_exist/COMMIT/FILE` says that the hub lacks a file.
-import { access, readdir, readFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { UserError } from '../base/errors.ts'
-import { readJson } from '../base/files.ts'
+import { exists, readJson } from '../base/files.ts'
 import { indexFile, weightsFile } from '../formats/weights.ts'
 
 /** A model by name, as 'Qwen/Qwen2.5-0.5B' at 'main' (a branch, a tag or a commit). */
@@ -112,12 +112,4 @@ export async function describeLacking(model: HubModel, settings: HubSettings): P
     () => false,
   )
   return isThere ? `${folder} lacks ${(await findLacking(folder)).join(', ')}` : `it is not in ${settings.cacheFolder}`
-}
-
-/** Whether a path leads to something; a link into nothing does not. */
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  )
 }

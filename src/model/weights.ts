@@ -101,6 +101,13 @@ export const blockNames = (weight: string) => ({ codes: `${weight}.blocks`, scal
 /** Weights a scale: 128 is quickest; smaller ones are hardly more exact (docs/decisions, 8 bits in the sampler). */
 export const blockLength = 128
 
+/** How many numbers tensors of these shapes hold. */
+export function countValues(shapes: ReadonlyMap<string, readonly number[]>): number {
+  let count = 0
+  for (const shape of shapes.values()) count += shape.reduce((a, b) => a * b, 1)
+  return count
+}
+
 /** The weights that NF4 and 8 bits change, with their shapes: all linear layers' but the head's, as PEFT and bitsandbytes have it. */
 export function quantisedShapes(config: ModelConfig): Map<string, [number, number]> {
   const shapes = new Map<string, [number, number]>()

@@ -1,6 +1,7 @@
 // What a recipe names that is not on this machine.
 import { stat } from 'node:fs/promises'
 import { UserError } from '../base/errors.ts'
+import { exists } from '../base/files.ts'
 import { listTextFiles } from '../data/text-files.ts'
 import { miniaturePrefix } from '../recipe/paths.ts'
 import type { Recipe } from '../recipe/recipe.ts'
@@ -16,19 +17,14 @@ export async function findAbsent(recipe: Recipe, runsFolder: string): Promise<Ab
   const absent: Absent[] = []
   const { folder } = recipe.model
   if (folder.startsWith(miniaturePrefix)) return absent
-  const isHere = async (path: string) =>
-    stat(path).then(
-      () => true,
-      () => false,
-    )
   const model = await findModelFolder(recipe, runsFolder)
-  if (model === undefined || !(await isHere(model))) absent.push({ setting: 'model', path: folder })
+  if (model === undefined || !(await exists(model))) absent.push({ setting: 'model', path: folder })
   for (const [i, { path }] of recipe.corpus.texts.entries()) {
     if ((await textBytes(path)) === undefined) absent.push({ setting: `corpus.texts.${i}`, path })
   }
   for (const part of ['past', 'preference', 'test', 'shots'] as const) {
     const path = recipe.exam[part]?.path
-    if (path !== undefined && !(await isHere(path))) absent.push({ setting: `exam.${part}`, path })
+    if (path !== undefined && !(await exists(path))) absent.push({ setting: `exam.${part}`, path })
   }
   return absent
 }

@@ -3,7 +3,7 @@ import { readdir, stat, statfs } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { hasCode } from '../base/errors.ts'
 import type { ModelConfig } from '../model/config.ts'
-import { adapterShapes, weightShapes } from '../model/weights.ts'
+import { adapterShapes, countValues, weightShapes } from '../model/weights.ts'
 import { miniaturePrefix } from '../recipe/paths.ts'
 import type { Recipe } from '../recipe/recipe.ts'
 import { expandStages } from './expand.ts'
@@ -60,7 +60,7 @@ async function measureBase(recipe: Recipe, runsFolder: string): Promise<Base | u
   }
   const config = await findModelShape(recipe, runsFolder)
   if (config === undefined) return undefined
-  const weights = countWeights(weightShapes(config))
+  const weights = countValues(weightShapes(config))
   const folder = await findModelFolder(recipe, runsFolder)
   const isAbsent = folder === undefined
   const stored = isAbsent ? 0 : await measureWeights(folder)
@@ -85,12 +85,8 @@ function countWritten({ id, kind }: Stage, recipe: Recipe, base: Base): number {
   if (settings.method === 'full') return copies * bytes.trained * base.weights
   const lora = { rank: settings.rank, alpha: settings.alpha, targetModules: settings.modules }
   // The merged model stands beside the adapter. The miniature's adapters are smaller than its model.
-  const learns = base.config === undefined ? base.weights : countWeights(adapterShapes(base.config, lora))
+  const learns = base.config === undefined ? base.weights : countValues(adapterShapes(base.config, lora))
   return base.bytes + copies * bytes.trained * learns
-}
-
-function countWeights(shapes: ReadonlyMap<string, readonly number[]>): number {
-  return [...shapes.values()].reduce((sum, shape) => sum + shape.reduce((product, size) => product * size, 1), 0)
 }
 
 /** Free bytes of the disk that a folder is on, or will be. */

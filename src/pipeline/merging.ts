@@ -1,8 +1,8 @@
 // What LoRA learnt, merged into the weights that it was learnt on: the model that the next stages start from; and what 16 bits
 // of the merged and fewer bits of the next training's base change, measured.
-import { access, readdir, rm } from 'node:fs/promises'
+import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { readJson, readJsonLines, writeJson } from '../base/files.ts'
+import { exists, readJson, readJsonLines, writeJson } from '../base/files.ts'
 import { formatPercent } from '../base/format.ts'
 import type { PreferenceMetrics } from '../base/progress.ts'
 import type { PairRow, TokenRow } from '../data/records.ts'
@@ -45,11 +45,7 @@ export async function mergeResult(
   pairs: PairMeasures | undefined,
 ): Promise<ChangeRecord> {
   const file = join(folder, mergeRecordName)
-  const isMerged = await access(file).then(
-    () => true,
-    () => false,
-  )
-  if (isMerged) return (await readJson(file)) as ChangeRecord
+  if (await exists(file)) return (await readJson(file)) as ChangeRecord
   // What a killed attempt left of it may be as large as the model.
   for (const name of await readdir(folder)) {
     if (name.startsWith(`${mergedPath}.`)) await rm(join(folder, name), { recursive: true })

@@ -1,6 +1,6 @@
 // Served models in place of the embedded sampler: names, adapters, hosts, and what of it the outcome depends on.
-import { access } from 'node:fs/promises'
 import { join } from 'node:path'
+import { exists } from '../base/files.ts'
 import type { ModelReference } from '../engine/engine.ts'
 import type { Recipe } from '../recipe/recipe.ts'
 import type { OpenSampler } from '../sampler/sampler.ts'
@@ -42,7 +42,8 @@ async function chooseServed(
 ): Promise<{ served: Served; adapter: string | undefined }> {
   const { unmerged, folder, name } = model
   const adapterRank = Math.max(pretrain.rank, prefer.rank)
-  const onBase = sampler.adapters && unmerged !== undefined && (await isThere(unmerged.adapter))
+  const onBase =
+    sampler.adapters && unmerged !== undefined && (await exists(join(unmerged.adapter, 'adapter_config.json')))
   const base = onBase ? { folder: unmerged.folder, name: 'base' } : { folder, ...(name !== undefined && { name }) }
   return {
     served: { folder: base.folder, name: servedName(sampler.model, base), ...(sampler.adapters && { adapterRank }) },
@@ -75,13 +76,6 @@ export function canServe({ sampler }: Recipe, { name, adapter, unmerged }: Model
 
 function servedName(pattern: string, { folder, name = 'model' }: ModelReference): string {
   return pattern.replaceAll('{folder}', folder).replaceAll('{model}', name)
-}
-
-function isThere(adapter: string): Promise<boolean> {
-  return access(join(adapter, 'adapter_config.json')).then(
-    () => true,
-    () => false,
-  )
 }
 
 /** What sampled texts and their log-probabilities depend on besides the model: another precision than the model's own, the server's kind and names. */

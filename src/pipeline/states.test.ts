@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { loadRecipe } from '../recipe/recipe.ts'
+import { plainManifest } from '../runs/manifest.fixture.ts'
 import { writeManifest } from '../runs/manifest.ts'
 import { expandStages } from './expand.ts'
 import { findStates } from './states.ts'
@@ -22,18 +23,11 @@ it('knows what is done, and what a changed setting undoes, without what stages r
   const made = ['download', 'exam-past', 'exam-preference', 'exam-test']
   for (const { id, title, settings } of stages.filter((stage) => made.includes(stage.id))) {
     await writeManifest(join(folder, recipe.name, id), {
+      ...plainManifest,
       stage: id,
       title,
       settings: JSON.parse(JSON.stringify(settings)),
       inputs: { 'exam.any': 'a hash of what is elsewhere' },
-      dependencies: {},
-      outputs: [],
-      seed: 0,
-      threads: 1,
-      versions: {},
-      sources: [],
-      summary: '',
-      seconds: 1,
     })
   }
   const states = await findStates(recipe, folder)

@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, readFile, rm, utimes, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeEach, expect, it } from 'vitest'
+import { plainManifest } from './manifest.fixture.ts'
 import {
   DamagedStage,
   describeOutputs,
@@ -25,16 +26,9 @@ beforeEach(async () => {
   await writeManifest(folder, {
     stage: 's',
     title: 'S',
+    ...plainManifest,
     settings: { a: 1 },
-    inputs: {},
-    dependencies: {},
     outputs: await describeOutputs(folder, ['model', 'counts.json']),
-    seed: 0,
-    threads: 1,
-    versions: {},
-    sources: [],
-    summary: '',
-    seconds: 1,
   })
   manifest = (await readManifest(folder)) as Manifest
 })

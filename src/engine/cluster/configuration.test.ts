@@ -7,23 +7,7 @@ import { parse } from 'yaml'
 import { prepareJob as prepareExample, smallLora } from '../../../test/training-example.ts'
 import type { LoraMethod } from '../engine.ts'
 import { writeConfiguration } from './configuration.ts'
-import type { ClusterSettings } from './settings.ts'
-
-const settings: ClusterSettings = {
-  place: 'here',
-  environment: '/environment',
-  nodes: 1,
-  processes: 1,
-  device: 'cpu',
-  precision: 'float32',
-  sharding: 'none',
-  fourBit: false,
-  recomputation: false,
-  flashAttention: false,
-  retries: 0,
-  warningSeconds: 0,
-  setup: [],
-}
+import { plainSettings as settings } from './settings.fixture.ts'
 
 let folder: string
 beforeAll(async () => {

@@ -1,10 +1,10 @@
 // The Python environments: made from pinned lists, or found where somebody made them; their packages and this machine's GPUs.
 import { spawn } from 'node:child_process'
-import { access, mkdir, readFile, rm } from 'node:fs/promises'
+import { mkdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { hasCode, UserError } from '../../base/errors.ts'
-import { hashFile, readText, writeJson } from '../../base/files.ts'
+import { exists, hashFile, readText, writeJson } from '../../base/files.ts'
 import { run } from './launcher.ts'
 
 export type EnvironmentKind = 'training' | 'serving'
@@ -99,11 +99,8 @@ export async function inspectEnvironment(
   folder: string,
   more: readonly string[] = [],
 ): Promise<EnvironmentReport> {
-  const isThere = await access(join(folder, 'bin/python')).then(
-    () => true,
-    () => false,
-  )
-  if (!isThere) throw new UserError(`${folder} is not there. Make it: meikai cluster install ${kind}`)
+  if (!(await exists(join(folder, 'bin/python'))))
+    throw new UserError(`${folder} is not there. Make it: meikai cluster install ${kind}`)
   const { status, output } = await run(join(folder, 'bin/python'), [
     '-m',
     'pip',

@@ -1,6 +1,6 @@
 // What a job will need on the cluster: a GPU's memory, time, disk; steps counted as train() does.
 import { loadModelConfig, type ModelConfig } from '../../model/config.ts'
-import { adapterShapes, weightShapes } from '../../model/weights.ts'
+import { adapterShapes, countValues, weightShapes } from '../../model/weights.ts'
 import type { Estimate, TrainingJob } from '../engine.ts'
 import { countSteps, documentRowTokens, planSteps, readRecords } from '../training-data.ts'
 import { type OpenSettings, requireCard, settingsFor } from './choose.ts'
@@ -63,8 +63,6 @@ function trainingDisk(
   sampledTokens: number,
   scale: number,
 ): number {
-  let learns = 0
-  const shapes = method.kind === 'full' ? weightShapes(config) : adapterShapes(config, method)
-  for (const shape of shapes.values()) learns += shape.reduce((a, b) => a * b, 1)
+  const learns = countValues(method.kind === 'full' ? weightShapes(config) : adapterShapes(config, method))
   return 12 * learns * (keepCheckpoints + 1) + 4 * learns * (2 + snapshotSteps.length) + 16 * sampledTokens * scale
 }

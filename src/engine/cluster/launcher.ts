@@ -6,6 +6,12 @@ import { internal, UserError } from '../../base/errors.ts'
 import { clusterFiles } from './configuration.ts'
 import { rankPattern } from './script.ts'
 
+/** What people know a job by: '@12345' for a process, Slurm's number for a batch job; nothing where none was started. */
+export function nameHandle(handle: JobHandle | undefined): string {
+  if (handle === undefined) return ''
+  return handle.place === 'here' ? `@${handle.pid}` : handle.id
+}
+
 /** A job that was started: its process (with the time it began, since numbers come again), or its number in Slurm. */
 export type JobHandle = { place: 'here'; pid: number; began: string } | { place: 'slurm'; id: string }
 

@@ -1,7 +1,7 @@
 // What a GPU's memory holds while it trains, and how long training takes: the arithmetic, part by part, with its formula.
 import { formatBytes, formatCount } from '../../base/format.ts'
 import type { ModelConfig } from '../../model/config.ts'
-import { adapterShapes, embeddingName, weightShapes } from '../../model/weights.ts'
+import { adapterShapes, countValues, embeddingName, weightShapes } from '../../model/weights.ts'
 import type { TrainingMethod } from '../engine.ts'
 import type { Card } from './cards.ts'
 import type { ClusterSettings } from './settings.ts'
@@ -103,9 +103,7 @@ export function countWeights(config: ModelConfig): { linear: number; other: numb
 
 function countAdapter({ config, method }: JobSize): number {
   if (method.kind === 'full') return 0
-  let count = 0
-  for (const shape of adapterShapes(config, method).values()) count += shape.reduce((a, b) => a * b, 1)
-  return count
+  return countValues(adapterShapes(config, method))
 }
 
 /**

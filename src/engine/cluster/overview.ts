@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { UserError } from '../../base/errors.ts'
 import { clusterFiles } from './configuration.ts'
 import { attemptFolder, findJobs, readExit, readRecord, writeRecord } from './job-record.ts'
-import { launchers } from './launcher.ts'
+import { launchers, nameHandle } from './launcher.ts'
 import { LineReader } from './training-log.ts'
 
 export interface JobOverview {
@@ -44,7 +44,7 @@ async function describeJob(folder: string): Promise<JobOverview> {
     name: record.name,
     folder,
     state: alive === 'gone' ? ended : alive,
-    id: last?.handle === undefined ? '' : last.handle.place === 'here' ? `@${last.handle.pid}` : last.handle.id,
+    id: nameHandle(last?.handle),
     step,
     steps: record.rows.steps,
     attempts: record.attempts.length,

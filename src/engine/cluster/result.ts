@@ -1,8 +1,8 @@
 // What a finished training left, as the engine's result: an adapter or a model folder, looked over and in our own form.
-import { copyFile, readdir, stat } from 'node:fs/promises'
+import { copyFile, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { UserError } from '../../base/errors.ts'
-import { readJson, writeFolderAtomic, writeJson } from '../../base/files.ts'
+import { exists, readJson, writeFolderAtomic, writeJson } from '../../base/files.ts'
 import { openAdapter } from '../../formats/adapter.ts'
 import { copyModelFiles, openWeights, weightType } from '../../formats/weights.ts'
 import type { TrainingJob } from '../engine.ts'
@@ -70,10 +70,6 @@ export async function keepSnapshots(
     const isWanted = job.snapshotSteps.some((wanted) => wanted <= step && step < wanted + job.checkpointEverySteps)
     if (!isWanted || step >= steps) continue
     const target = join(job.outputFolder, 'snapshots', `step-${step}`)
-    const isThere = await stat(target).then(
-      () => true,
-      () => false,
-    )
-    if (!isThere) await collectResult(folder, target, job)
+    if (!(await exists(target))) await collectResult(folder, target, job)
   }
 }

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { writeJobScript, writeNodeScript } from './script.ts'
+import { plainSettings } from './settings.fixture.ts'
 import type { ClusterSettings } from './settings.ts'
 
 let folder: string
@@ -15,17 +16,9 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true }))
 
 const settings = (): ClusterSettings => ({
-  place: 'here',
+  ...plainSettings,
   environment: join(folder, 'environment'),
-  nodes: 1,
   processes: 2,
-  device: 'cpu',
-  precision: 'float32',
-  sharding: 'none',
-  fourBit: false,
-  recomputation: false,
-  flashAttention: false,
-  retries: 0,
   warningSeconds: 60,
   setup: ["export GREETING='hello there'"],
 })

@@ -3,7 +3,7 @@ import { basename, dirname, join } from 'node:path'
 import { UserError } from '../../base/errors.ts'
 import type { TrainingEvent } from '../../base/progress.ts'
 import { loadModelConfig } from '../../model/config.ts'
-import { adapterShapes, weightShapes } from '../../model/weights.ts'
+import { adapterShapes, countValues, weightShapes } from '../../model/weights.ts'
 import type { TrainingJob } from '../engine.ts'
 import { listWholeCheckpoints, removeBrokenCheckpoints } from './checkpoints.ts'
 import { clusterFiles } from './configuration.ts'
@@ -164,8 +164,5 @@ async function lastCheckpoint(output: string): Promise<number> {
 
 async function countTrainable({ model, method }: TrainingJob): Promise<number> {
   const config = await loadModelConfig(model.folder)
-  const shapes = method.kind === 'full' ? weightShapes(config) : adapterShapes(config, method)
-  let count = 0
-  for (const shape of shapes.values()) count += shape.reduce((a, b) => a * b, 1)
-  return count
+  return countValues(method.kind === 'full' ? weightShapes(config) : adapterShapes(config, method))
 }

@@ -3,7 +3,7 @@ import { freemem } from 'node:os'
 import { headChunk, weightBytes } from '../../model/checkpoint.ts'
 import { loadModelConfig, type ModelConfig } from '../../model/config.ts'
 import { countBlocks } from '../../model/forward.ts'
-import { quantisedShapes } from '../../model/weights.ts'
+import { countValues, quantisedShapes } from '../../model/weights.ts'
 import { rowLength } from '../../training/batch.ts'
 import { trainableShapes } from '../../training/step-graph.ts'
 import type { Estimate, TrainingJob } from '../engine.ts'
@@ -114,8 +114,7 @@ function measureMemory(job: TrainingJob, config: ModelConfig, records: Records) 
   })
 
   const learning = job.method.kind === 'full' ? { kind: 'full' as const } : { kind: 'lora' as const, lora: job.method }
-  let trainable = 0
-  for (const shape of trainableShapes(config, learning).values()) trainable += shape.reduce((a, b) => a * b, 1)
+  const trainable = countValues(trainableShapes(config, learning))
   const held = job.method.kind === 'full' ? 'learning' : isLarge(config) ? 'mapped' : 'packed'
   const still = processBytes + stateBytes(frozenBytes(config, job), held, trainable)
   return {

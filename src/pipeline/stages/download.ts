@@ -1,7 +1,8 @@
 // The download: a model of the Hugging Face hub, brought into the hub's cache; the stage keeps links to its files.
-import { access, mkdir, realpath, rm, symlink } from 'node:fs/promises'
+import { mkdir, realpath, rm, symlink } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { internal } from '../../base/errors.ts'
+import { exists } from '../../base/files.ts'
 import { formatBytes } from '../../base/format.ts'
 import { describeHubModel, findCached, type HubModel, hubSettings } from '../../model/hub.ts'
 import { downloadModel } from '../../model/hub-download.ts'
@@ -79,9 +80,6 @@ export async function findModelFolder(recipe: Recipe, runsFolder: string): Promi
   const model = readHubModel(recipe.model.folder)
   if (model === undefined) return recipe.model.folder
   const own = resolve(runsFolder, recipe.name, downloadedModel.stage, downloadedModel.path)
-  const isThere = await access(join(own, 'config.json')).then(
-    () => true,
-    () => false,
-  )
+  const isThere = await exists(join(own, 'config.json'))
   return isThere ? own : (await findCached(model, hubSettings()))?.folder
 }

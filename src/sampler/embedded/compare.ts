@@ -1,6 +1,6 @@
 // How two models differ, over a sample of prompts: what may follow each, and what each greedily answers.
 import { internal } from '../../base/errors.ts'
-import { startWorker } from '../../base/worker-call.ts'
+import { startWorker, workerBeside } from '../../base/worker-call.ts'
 import type { ModelReference } from '../../engine/engine.ts'
 import type { Completion, SamplingSettings } from '../sampler.ts'
 
@@ -55,8 +55,7 @@ async function askModel(
   { answerTokens, threads }: CompareOptions,
   signal: AbortSignal,
 ): Promise<{ logits: Float32Array; answer: number[] }[]> {
-  const suffix = import.meta.url.endsWith('.ts') ? '.ts' : '.js'
-  const worker = startWorker(new URL(`./worker${suffix}`, import.meta.url))
+  const worker = startWorker(workerBeside(import.meta.url, 'worker'))
   try {
     const options = { threads, sequences: prompts.length }
     for await (const _ of worker.stream('open', { model, options }, signal));

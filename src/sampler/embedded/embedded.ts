@@ -1,6 +1,6 @@
 // The embedded sampler: ONNX Runtime in worker threads, on the weights and adapters that the engine trains.
 import { internal } from '../../base/errors.ts'
-import { type RemoteWorker, startWorker } from '../../base/worker-call.ts'
+import { type RemoteWorker, startWorker, workerBeside } from '../../base/worker-call.ts'
 import type { Estimate, ModelReference } from '../../engine/engine.ts'
 import { type Precision, weightBytes } from '../../model/checkpoint.ts'
 import { loadModelConfig } from '../../model/config.ts'
@@ -41,8 +41,7 @@ export async function openEmbeddedSampler(
     sequences: Math.ceil(sequences / copies),
     precision,
   }
-  const suffix = import.meta.url.endsWith('.ts') ? '.ts' : '.js'
-  const workers = Array.from({ length: copies }, () => startWorker(new URL(`./worker${suffix}`, import.meta.url)))
+  const workers = Array.from({ length: copies }, () => startWorker(workerBeside(import.meta.url, 'worker')))
   const closeAll = async () => {
     await Promise.all(workers.map((worker) => worker.close()))
   }

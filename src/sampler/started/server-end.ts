@@ -3,7 +3,7 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { UserError } from '../../base/errors.ts'
-import { type JobHandle, launchers, run } from '../../engine/cluster/launcher.ts'
+import { type JobHandle, launchers, nameHandle, run } from '../../engine/cluster/launcher.ts'
 import { readServerRecord, serverFolder, startFolder, writeServerRecord } from './server-record.ts'
 import { serverFiles } from './server-script.ts'
 
@@ -82,7 +82,7 @@ async function describeServer(folder: string): Promise<ServerOverview | undefine
     name,
     folder,
     state: state !== 'gone' ? state : handle === undefined ? 'not started' : (ended ?? 'failed'),
-    id: handle === undefined ? '' : handle.place === 'here' ? `@${handle.pid}` : handle.id,
+    id: nameHandle(handle),
     serves,
     starts,
     log: join(startFolder(folder, starts), serverFiles.log),

@@ -1,6 +1,7 @@
 // The server's script: what is started here or by sbatch. Plain bash, by hand too.
 import { clusterFiles } from '../../engine/cluster/configuration.ts'
 import { directives, quote, waitFor } from '../../engine/cluster/script.ts'
+import { vllmRanks } from '../../formats/adapter.ts'
 import type { Served, StartSettings } from './start-settings.ts'
 
 export const serverFiles = {
@@ -29,8 +30,6 @@ export interface ServerScriptInput {
 const firstPort = 8000
 /** Files that servers on one machine, whoever's, hold a lock on; the port's number follows. */
 const portLocks = '/tmp/meikai-port-'
-/** Ranks that vLLM reserves room for (MaxLoRARanks). */
-const adapterRanks = [1, 8, 16, 32, 64, 128, 256, 320, 512]
 
 /**
  * The script. However it ends it writes exit.json, unless it is killed at once; what it started never outlives it, and
@@ -129,7 +128,7 @@ function serverCommand({ folder, name, adapterRank }: Served, settings: StartSet
     const values: Record<string, string> = { folder: quote(folder), name: quote(name), host, port: '"$port"' }
     return `${prefix}${command.replace(/\{(folder|name|host|port|gpus)\}/g, (_, key: string) => values[key] ?? String(gpus))}`
   }
-  const rank = adapterRanks.find((one) => one >= (adapterRank ?? 0))
+  const rank = vllmRanks.find((one) => one >= (adapterRank ?? 0))
   const words = [
     `${prefix}${quote(`${environment}/bin/vllm`)} serve ${quote(folder)}`,
     `--served-model-name ${quote(name)}`,
