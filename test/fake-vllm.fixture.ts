@@ -3,7 +3,12 @@ import { chmod, mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { loadJsonLines, writeJson } from '../src/base/files.ts'
 
-export const fakeFiles = { behaviour: 'behaviour.json', starts: 'starts.jsonl', lock: 'gpus.lock' }
+export const fakeFiles = {
+  behaviour: 'behaviour.json',
+  starts: 'starts.jsonl',
+  calls: 'calls.jsonl',
+  lock: 'gpus.lock',
+}
 
 export interface Behaviour {
   /** From its start until it is healthy. */
@@ -52,8 +57,13 @@ export async function listStarts(folder: string): Promise<FakeStart[]> {
   return loadJsonLines<FakeStart>(join(folder, fakeFiles.starts)).catch(() => [])
 }
 
+/** The prompts and seeds that were written to, oldest first: a call whose asker was killed is among them. */
+export async function listCalls(folder: string): Promise<string[]> {
+  return loadJsonLines<string>(join(folder, fakeFiles.calls)).catch(() => [])
+}
+
 /** What it answers: the first option of the question, but in every second explanation. */
-export function answerExam(prompt: string, sample: number): string {
+export function answerExam(prompt: string, seed: number): string {
   const option = /a：(.*)/.exec(prompt)?.[1] ?? 'なし'
-  return prompt.endsWith('解説：') ? `説明。\n答え：${sample % 2 === 0 ? option : 'なし'}` : option
+  return prompt.endsWith('解説：') ? `説明${seed}。\n答え：${seed % 2 === 0 ? option : 'なし'}` : option
 }

@@ -30,7 +30,12 @@ await FakeServer.start({
   port,
   keepBodies: false,
   latencyMilliseconds: behaviour.latencyMilliseconds ?? 5,
-  ...(behaviour.takesExam && { write: answerExam }),
+  ...(behaviour.takesExam && {
+    write(prompt, seed) {
+      appendFileSync(join(folder, fakeFiles.calls), `${JSON.stringify(`${seed} ${prompt}`)}\n`)
+      return answerExam(prompt, seed)
+    },
+  }),
   fault(call) {
     if (call === behaviour.diesAtCall) process.kill(process.pid, 'SIGKILL')
     return undefined

@@ -1,6 +1,5 @@
 // A run that starts its own servers: training and sampling hand the same GPUs back and forth; killed and run again it takes
 // its server up again, and none is left behind.
-import { spawn } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -17,7 +16,8 @@ import { loadRecipe } from '../src/recipe/recipe.ts'
 import { endServer, listServers } from '../src/sampler/started/server-end.ts'
 import { serverFolder } from '../src/sampler/started/server-record.ts'
 import { freeGpus, holdersOf, lockGpus } from './fake-gpus.ts'
-import { behave, fakeFiles, listStarts, writeFakeServing } from './fake-vllm.fixture.ts'
+import { behave, fakeFiles, listCalls, listStarts, writeFakeServing } from './fake-vllm.fixture.ts'
+import { startRun } from './meikai-process.ts'
 import { servedRecipe, writeSmallWorld } from './small-world.ts'
 
 let folder: string
@@ -125,41 +125,41 @@ it('one server answers for the base and for what LoRA learnt on it', async () =>
   expect(holdersOf(lock)).toEqual([])
 })
 
-it('killed at once and run again, it goes on with the same server and leaves none behind', {
+it('killed at once and run again, it goes on with the same server: no sample is lost, doubled, or asked for again once it is written', {
   timeout: 180_000,
 }, async () => {
   await writeFakeServing(serving, { loadMilliseconds: 100, takesExam: true, latencyMilliseconds: 200 })
   const runsFolder = join(folder, 'runs')
-  const main = join(import.meta.dirname, '../src/cli/main.ts')
   const small = ['variants=[cpt+rpo]', 'pretrain.batchTokens=512', 'corpus.sequenceTokens=256', 'corpus.heldOutShare=0']
   const set = small.flatMap((setting) => ['--set', setting])
-  const args = ['--import', 'tsx', main, 'run', join(folder, 'recipe.yaml'), '--runs', runsFolder, '--json', ...set]
-  const start = () => spawn(process.execPath, args, { detached: true, stdio: ['ignore', 'pipe', 'inherit'] })
+  const start = () => startRun(join(folder, 'recipe.yaml'), '--runs', runsFolder, ...set)
+  const stage = join(runsFolder, 'started', 'sample-cpt')
 
   const killed = start()
-  await new Promise<void>((resolve, reject) => {
-    let samples = 0
-    killed.once('exit', () => reject(new Error('it ended by itself')))
-    killed.stdout.on('data', (text) => {
-      samples += String(text).split('"unit":"samples"').length - 1
-      if (samples >= 5) resolve()
-    })
-  })
-  const exited = new Promise((resolve) => killed.once('exit', resolve))
-  process.kill(-(killed.pid ?? 0), 'SIGKILL')
-  await exited
+  await killed.progress(5)
+  await killed.kill()
   expect(holdersOf(lock)).toHaveLength(2)
-  const kept = await loadJsonLines<{ id: string }>(join(runsFolder, 'started', 'sample-cpt', 'partial.jsonl'))
+  const kept = await loadJsonLines<SampledExplanation>(join(stage, 'partial.jsonl'))
   expect(kept.length).toBeGreaterThanOrEqual(5)
 
   await behave(serving, { loadMilliseconds: 100, takesExam: true })
-  const again = start()
-  again.stdout.resume()
-  expect(await new Promise((resolve) => again.once('exit', resolve))).toBe(0)
+  const { status, stderr } = await start().ended
+  expect(status, stderr).toBe(0)
   // The first start served both.
   expect((await listStarts(serving)).map(({ name }) => name)).toEqual(['run/cpt', 'run/cpt+rpo'])
-  const samples = await loadJsonLines<SampledExplanation>(join(runsFolder, 'started', 'sample-cpt', 'samples.jsonl'))
-  expect(new Set(samples.map(({ id }) => id)).size).toBe(8 * 4)
   await sleep(500)
   expect(holdersOf(lock)).toEqual([])
+
+  const samples = await loadJsonLines<SampledExplanation>(join(stage, 'samples.jsonl'))
+  expect(new Set(samples.map(({ id }) => id)).size).toBe(8 * 4)
+  expect(samples).toHaveLength(8 * 4)
+  // Every text tells its seed: a question's samples have one after the other.
+  const seedOf = ({ text }: { text: string }) => Number(/説明(\d+)/.exec(text)?.[1])
+  const firsts = new Map(samples.filter(({ sample }) => sample === 0).map((one) => [one.question, seedOf(one)]))
+  for (const one of samples) expect(seedOf(one)).toBe((firsts.get(one.question) ?? Number.NaN) + one.sample)
+  // Asked for again is only what was under way: a call a place, and at most four answers a place that waited to be written.
+  const asked = (await listCalls(serving)).map((call) => Number(call.split(' ')[0])).filter((seed) => seed > 0)
+  for (const one of kept) expect(asked.filter((seed) => seed === seedOf(one))).toHaveLength(1)
+  expect(asked.length - samples.length).toBeGreaterThan(0)
+  expect(asked.length - samples.length).toBeLessThanOrEqual(2 * (1 + 4))
 })

@@ -20,8 +20,8 @@ export interface FakeServerOptions {
   keepBodies?: boolean
   /** The most characters of a prompt. */
   contextTokens?: number
-  /** What it writes to a prompt; ten letters of its own when left out. */
-  write?(prompt: string, sample: number): string
+  /** What it writes to a prompt: the seed is the sample's own, 0 in a greedy call. Ten letters of its own when left out. */
+  write?(prompt: string, seed: number): string
   /** Asked before each call is answered; the calls are numbered from 0. */
   fault?(call: number, request: IncomingMessage): Fault | undefined
 }
@@ -177,9 +177,10 @@ function promptText({ prompt, messages = [] }: CallBody): string {
 }
 
 function write(body: CallBody, prompt: string, index: number, author: FakeServerOptions['write']) {
-  const wanted = author?.(prompt, index)
+  const seed = body.temperature > 0 ? (body.seed ?? 0) + index : 0
+  const wanted = author?.(prompt, seed)
   const written = wanted === undefined ? undefined : [...wanted].map((character) => character.codePointAt(0)!)
-  const random = body.temperature > 0 ? new Random((body.seed ?? 0) + index, prompt) : new Random(0, prompt)
+  const random = new Random(seed, prompt)
   const limit = body.max_tokens ?? body.max_completion_tokens ?? 16
   const tokens: number[] = []
   let text = ''
