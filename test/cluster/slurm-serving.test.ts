@@ -15,6 +15,7 @@ import type { StartSettings } from '../../src/sampler/started/start-settings.ts'
 import { openStartedSampler } from '../../src/sampler/started/started-sampler.ts'
 import { holdersOf } from '../fake-gpus.ts'
 import { fakeFiles, listStarts, writeFakeServing } from '../fake-vllm.fixture.ts'
+import { meikai } from '../meikai-process.ts'
 
 const setUp = join(process.env.MEIKAI_SHARED ?? join(import.meta.dirname, '../../../shared'), 'slurm-one-node.sh')
 const reason = !process.env.MEIKAI_SLURM
@@ -90,6 +91,23 @@ describe.skipIf(reason !== '')(`a server through a real Slurm${reason}`, () => {
     const [last] = await listServers(join(folder, 'runs'))
     expect(last).toMatchObject({ state: 'done', starts: 2 })
     expect(await readFile(join(server, 'start-2', 'job.sh'), 'utf8')).toMatch(/^export FROM_THE_RECIPE=1$/m)
+  })
+
+  it('is listed by jobs and ended by cancel, though nobody keeps it any more', async () => {
+    const keeper = keep()
+    await keeper.use({ folder: '/models/one', name: 'one' })
+    const runs = join(folder, 'runs')
+    const listed = JSON.parse(meikai('jobs', '--json', '--runs', runs).stdout)
+    expect(listed).toMatchObject({ type: 'server', name: 'meikai-a-run-server', state: 'running', serves: 'one' })
+    expect(listed.id).toMatch(/^\d+$/)
+    const { status, stdout } = meikai('cancel', listed.id, '--runs', runs)
+    expect([status, stdout]).toEqual([0, 'meikai-a-run-server is ended.\n'])
+    expect((await run('squeue', ['--noheader', '--format=%T', `--name=${listed.name}`])).output).not.toContain(
+      'RUNNING',
+    )
+    expect(holdersOf(join(environment, fakeFiles.lock))).toEqual([])
+    expect(JSON.parse(meikai('jobs', '--json', '--runs', runs).stdout)).toMatchObject({ state: 'cancelled' })
+    await keeper.release()
   })
 
   it('says what Slurm refuses', async () => {
