@@ -59,10 +59,9 @@ export const folders: Record<string, string[]> = {
     'export',
     'data',
     'tokenizer',
-    // Adapters merged into what comes next; models of the hub; the model's context and size, its weights looked over;
+    // Adapters joined; models of the hub; the model's context and size, its weights looked over;
     // the machine's speed.
     'formats/adapter.ts',
-    'formats/merge.ts',
     'model/checkpoint.ts',
     'model/config.ts',
     'model/hub.ts',

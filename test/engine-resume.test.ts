@@ -8,7 +8,7 @@ import { writeJsonLines } from '../src/base/files.ts'
 import type { TrainingEvent } from '../src/base/progress.ts'
 import { train } from '../src/engine/embedded/train.ts'
 import type { TrainingJob } from '../src/engine/engine.ts'
-import { mergeAdapter } from '../src/formats/merge.ts'
+import { mergeAdapter } from '../src/engine/merging/merge.ts'
 import { runJob } from './model-runs.ts'
 import { makeDocuments, makePairs, prepareJob, smallLora } from './training-example.ts'
 

@@ -60,6 +60,8 @@ export interface RemoteWorker {
    * throws its signal's reason, this throws the caller's. Leaving the loop early aborts the method and waits for its end.
    */
   stream<Event>(method: string, args: unknown, signal?: AbortSignal): AsyncGenerator<Event, void, undefined>
+  /** Calls a method for the one thing that it yields. */
+  call<Result>(method: string, args: unknown, signal?: AbortSignal): Promise<Result>
   /** Ends the thread at once; calls under way fail. */
   close(): Promise<void>
 }
@@ -125,6 +127,11 @@ export function startWorker(file: URL): RemoteWorker {
 
   return {
     stream,
+    async call<Result>(method: string, args: unknown, signal?: AbortSignal) {
+      const results: Result[] = []
+      for await (const result of stream<Result>(method, args, signal)) results.push(result)
+      return results[0] ?? internal(`${method} gave no result`)
+    },
     async close() {
       fail(new Error('the worker was closed'))
       await worker.terminate()

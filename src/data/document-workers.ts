@@ -1,5 +1,4 @@
 // Opens what documents are worked on by: worker threads for many texts, this thread for few.
-import { internal } from '../base/errors.ts'
 import { type RemoteWorker, startWorker, workerBeside } from '../base/worker-call.ts'
 import { loadTokenizer } from '../tokenizer/tokenizer.ts'
 import {
@@ -35,15 +34,10 @@ async function openThread(
   tokenizerFolder: string,
   settings: WorkSettings,
 ): Promise<DocumentWorker> {
-  const call = async <Result>(method: string, args: unknown): Promise<Result> => {
-    let result: Result | undefined
-    for await (const event of remote.stream<Result>(method, args)) result = event
-    return result ?? internal(`${method} gave no result`)
-  }
   return {
-    tooGeneral: await call<string[]>('open', { tokenizerFolder, settings }),
-    look: (batch) => call<DocumentLook[]>('look', batch),
-    tokenise: (kept) => call<TokenisedBatch>('tokenise', kept),
+    tooGeneral: await remote.call<string[]>('open', { tokenizerFolder, settings }),
+    look: (batch) => remote.call<DocumentLook[]>('look', batch),
+    tokenise: (kept) => remote.call<TokenisedBatch>('tokenise', kept),
     close: () => remote.close(),
   }
 }

@@ -16,7 +16,8 @@ import {
   ggufVersion,
   valueTypes,
 } from './gguf.ts'
-import { type TensorSource, writeAll } from './safetensors-writer.ts'
+import { writeAll } from './safetensors.ts'
+import type { TensorSource } from './safetensors-writer.ts'
 
 /** A tensor to write. Its last dimension is one that the encoding can hold. */
 export interface GgufTensorSource extends TensorSource {

@@ -1,29 +1,29 @@
-// Numbers of 16 bits as bit patterns: bfloat16 (float32's upper half) and IEEE 754 half precision, widened and rounded.
+// Numbers of 16 bits as bit patterns: bfloat16 (float32's upper half) and IEEE 754 half precision, widened and rounded, into an
+// array of the caller's where one is given.
 
 /** bfloat16 bit patterns -> float32: the upper half of the bits. */
-export function widenBfloat16(halves: Uint16Array): Float32Array {
-  const bits = new Uint32Array(halves.length)
+export function widenBfloat16(halves: Uint16Array, into = new Float32Array(halves.length)): Float32Array {
+  const bits = new Uint32Array(into.buffer, into.byteOffset, halves.length)
   for (let i = 0; i < halves.length; i++) bits[i] = halves[i]! << 16
-  return new Float32Array(bits.buffer)
+  return into
 }
 
 /** float32 -> bfloat16 bit patterns, to the nearest, ties to even. */
-export function roundToBfloat16(values: Float32Array): Uint16Array {
-  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length)
-  const halves = new Uint16Array(values.length)
+export function roundToBfloat16(values: Float32Array, into = new Uint16Array(values.length)): Uint16Array {
+  // As signed integers, which stay small ones in the engine's machine code: the sum may wrap, its upper half is the same.
+  const bits = new Int32Array(values.buffer, values.byteOffset, values.length)
   for (let i = 0; i < bits.length; i++) {
     const value = bits[i]!
     const isNoNumber = (value & 0x7fffffff) > 0x7f800000
-    halves[i] = isNoNumber ? (value >>> 16) | 0x40 : (value + 0x7fff + ((value >>> 16) & 1)) >>> 16
+    into[i] = isNoNumber ? (value >>> 16) | 0x40 : ((value + 0x7fff + ((value >>> 16) & 1)) | 0) >>> 16
   }
-  return halves
+  return into
 }
 
 /** IEEE 754 half precision bit patterns -> float32. */
-export function widenFloat16(halves: Uint16Array): Float32Array {
-  const values = new Float32Array(halves.length)
-  for (let i = 0; i < halves.length; i++) values[i] = float16Values[halves[i]!]!
-  return values
+export function widenFloat16(halves: Uint16Array, into = new Float32Array(halves.length)): Float32Array {
+  for (let i = 0; i < halves.length; i++) into[i] = float16Values[halves[i]!]!
+  return into
 }
 
 /** What each pattern of half precision stands for. */
@@ -37,14 +37,13 @@ const float16Values = Float32Array.from({ length: 2 ** 16 }, (_, half) => {
 })
 
 /** float32 -> half precision bit patterns, to the nearest, ties to even; beyond the range: infinity. */
-export function roundToFloat16(values: Float32Array): Uint16Array {
+export function roundToFloat16(values: Float32Array, into = new Uint16Array(values.length)): Uint16Array {
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length)
-  const halves = new Uint16Array(values.length)
   for (let i = 0; i < bits.length; i++) {
     const magnitude = bits[i]! & 0x7fffffff
-    halves[i] = ((bits[i]! >>> 16) & 0x8000) | roundMagnitude(magnitude, Math.abs(values[i]!))
+    into[i] = ((bits[i]! >>> 16) & 0x8000) | roundMagnitude(magnitude, Math.abs(values[i]!))
   }
-  return halves
+  return into
 }
 
 /** The bits of a value that is not negative, from its own bits as float32. */

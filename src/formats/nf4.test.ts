@@ -1,7 +1,7 @@
 // NF4: levels, borders, scales. test/peers compares it with bitsandbytes itself.
 import { describe, expect, it } from 'vitest'
 import { Random } from '../base/random.ts'
-import { dequantiseNf4, nf4Block, quantiseNf4, roundToNf4 } from './nf4.ts'
+import { dequantiseNf4, measureBlocks, nf4Block, quantiseNf4, roundBlocks, roundToNf4, scalesOf } from './nf4.ts'
 
 /** A block whose largest magnitude is 1, so that its values are their own share of it. */
 const block = (...values: number[]) =>
@@ -29,6 +29,30 @@ describe('codes', () => {
   it('of a block of zeros stand for zeros', () => {
     expect(roundToNf4(new Float32Array(2 * nf4Block)).every((value) => value === 0)).toBe(true)
   })
+})
+
+it('rounds in pieces to what the whole becomes, the borders between levels and their neighbours included', () => {
+  const random = new Random(2, 'nf4')
+  const levels = Array.from({ length: 16 }, (_, code) => {
+    return dequantiseNf4({ codes: new Uint8Array(32).fill(code * 17), scales: Float32Array.of(1) })[0]!
+  })
+  const borders = levels.slice(1).map((level, i) => Math.fround((level + levels[i]!) / 2))
+  const close = borders.flatMap((border) => [border - 2 ** -26, border, border + 2 ** -26])
+  const values = Float32Array.from({ length: 700 * nf4Block }, () => random.normal())
+  values.set(block(...close))
+  const pieces = [0, 3, 4, 300].map((start, i, all) => values.slice(start * nf4Block, (all[i + 1] ?? 700) * nf4Block))
+  const { largest, rounded } = scalesOf(pieces.map(measureBlocks))
+  let done = 0
+  for (const piece of pieces) {
+    const end = done + piece.length / nf4Block
+    roundBlocks(piece, { largest: largest.subarray(done, end), rounded: rounded.subarray(done, end) })
+    done = end
+  }
+  expect(Float32Array.from(pieces.flatMap((piece) => [...piece]))).toEqual(roundToNf4(values))
+  // By hand: as many levels as borders lie below a value.
+  expect(codesOf(block(...close)).slice(0, close.length)).toEqual(
+    close.map((value) => borders.filter((border) => border < Math.fround(value)).length),
+  )
 })
 
 it('gives each weight the nearest level of its block, and no error of a scale above half of an 8-bit step', () => {

@@ -17,6 +17,11 @@ export interface Nf4Weight {
 /** Where one level ends and the next begins: a value on the border belongs to the lower one. */
 const borders = middles(nf4Levels)
 
+/** Cells of the range from -1 to 1, narrower than the borders are apart: of each the code of its lower edge, below its only border. */
+const cells = 64
+const cellCodes = Uint8Array.from({ length: cells + 1 }, (_, cell) => findLevel(borders, (2 * cell) / cells - 1))
+const cellBorders = Float32Array.from(cellCodes, (code) => borders[code] ?? Number.POSITIVE_INFINITY)
+
 /** The 8-bit dynamic map (Dettmers et al. 2022): seven decades, each with twice the steps of the one below. */
 const scaleLevels = makeScaleLevels()
 const scaleBorders = middles(scaleLevels)
@@ -28,12 +33,15 @@ export function quantiseNf4(values: Float32Array): Nf4Weight {
 }
 
 /** The largest magnitude of each block of a weight, or of some of its blocks. */
-function measureBlocks(values: Float32Array): Float32Array {
+export function measureBlocks(values: Float32Array): Float32Array {
   if (values.length % nf4Block !== 0) internal(`${values.length} weights in blocks of ${nf4Block}`)
   const largest = new Float32Array(values.length / nf4Block)
   for (let block = 0, i = 0; block < largest.length; block++) {
     let most = 0
-    for (const end = i + nf4Block; i < end; i++) most = Math.max(most, Math.abs(values[i]!))
+    for (const end = i + nf4Block; i < end; i++) {
+      const magnitude = Math.abs(values[i]!)
+      if (magnitude > most) most = magnitude
+    }
     largest[block] = most
   }
   return largest
@@ -43,10 +51,10 @@ function measureBlocks(values: Float32Array): Float32Array {
 function encodeBlocks(values: Float32Array, largest: Float32Array): Uint8Array {
   const codes = new Uint8Array(values.length / 2)
   for (let block = 0, i = 0; block < largest.length; block++) {
-    const inverse = Math.fround(1 / Math.max(largest[block]!, 1e-38))
+    const inverse = inverseOf(largest[block]!)
     for (const end = i + nf4Block; i < end; i += 2) {
-      const first = findLevel(borders, Math.fround(values[i]! * inverse))
-      const second = findLevel(borders, Math.fround(values[i + 1]! * inverse))
+      const first = nearestLevel(Math.fround(values[i]! * inverse))
+      const second = nearestLevel(Math.fround(values[i + 1]! * inverse))
       codes[i >> 1] = (first << 4) | second
     }
   }
@@ -67,23 +75,30 @@ export function dequantiseNf4({ codes, scales }: Nf4Weight): Float32Array {
 /** What a weight becomes in NF4. */
 export const roundToNf4 = (values: Float32Array): Float32Array => dequantiseNf4(quantiseNf4(values))
 
-/** The same of a weight that is read in pieces of whole blocks, and twice: each scale depends on all of them. */
-export async function* roundPiecesToNf4(read: () => AsyncIterable<Float32Array>): AsyncGenerator<Float32Array> {
-  const measured: Float32Array[] = []
-  for await (const values of read()) measured.push(measureBlocks(values))
-  const largest = new Float32Array(measured.reduce((sum, { length }) => sum + length, 0))
+/** What the blocks of a weight, or some of them, are rounded by: their largest magnitudes, and these as 8 bits hold them. */
+export interface Nf4Scales {
+  largest: Float32Array
+  rounded: Float32Array
+}
+
+/** The scales of a whole weight from the largest magnitudes of its blocks, in pieces: each scale depends on all of them. */
+export function scalesOf(pieces: readonly Float32Array[]): Nf4Scales {
+  const largest = new Float32Array(pieces.reduce((sum, { length }) => sum + length, 0))
   let block = 0
-  for (const some of measured) {
-    largest.set(some, block)
-    block += some.length
+  for (const piece of pieces) {
+    largest.set(piece, block)
+    block += piece.length
   }
-  const scales = roundScales(largest)
-  block = 0
-  for await (const values of read()) {
-    const end = block + values.length / nf4Block
-    const codes = encodeBlocks(values, largest.subarray(block, end))
-    yield dequantiseNf4({ codes, scales: scales.subarray(block, end) })
-    block = end
+  return { largest, rounded: roundScales(largest) }
+}
+
+/** Rounds blocks in place to what their codes stand for. */
+export function roundBlocks(values: Float32Array, { largest, rounded }: Nf4Scales): void {
+  for (let block = 0, i = 0; block < largest.length; block++) {
+    const inverse = inverseOf(largest[block]!)
+    const scale = rounded[block]!
+    for (const end = i + nf4Block; i < end; i++)
+      values[i] = nf4Levels[nearestLevel(Math.fround(values[i]! * inverse))]! * scale
   }
 }
 
@@ -101,6 +116,14 @@ function roundScales(scales: Float32Array): Float32Array {
     })
   }
   return rounded
+}
+
+const inverseOf = (largest: number) => Math.fround(1 / Math.max(largest, 1e-38))
+
+/** The code of a share of the block's largest magnitude, by the table of cells. */
+function nearestLevel(share: number): number {
+  const cell = ((share + 1) * (cells / 2)) | 0
+  return share > cellBorders[cell]! ? cellCodes[cell]! + 1 : cellCodes[cell]!
 }
 
 /** How many borders lie below a value: the level that it is nearest to. */

@@ -1,10 +1,11 @@
-// Writes safetensors files: float32, 16 bits or bytes, one tensor or piece of it in memory at a time, renamed into place last.
+// Writes safetensors files: float32, 16 bits or bytes, one tensor in memory at a time or none, renamed into place last.
 import { randomBytes } from 'node:crypto'
 import { mkdir, open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { internal } from '../base/errors.ts'
 import { writeError } from '../base/files.ts'
 import { roundToBfloat16, roundToFloat16 } from './half-precision.ts'
+import { type StoredTensor, writeAll } from './safetensors.ts'
 
 /** How weights are stored. */
 export type WeightType = 'F32' | 'BF16' | 'F16'
@@ -18,9 +19,10 @@ export interface TensorSource {
   storedAs?: WeightType
 }
 
-/** The same, in pieces one after the other. */
-export interface PiecewiseSource extends Omit<TensorSource, 'read'> {
-  readPieces(): AsyncIterable<Float32Array>
+/** The same, which others put into the file, in any order and from any thread. */
+export interface PlacedSource extends Omit<TensorSource, 'read'> {
+  /** Writes the tensor's bytes, all of them, to where it will lie. */
+  writeTo(place: StoredTensor): Promise<void>
 }
 
 /** A tensor of bytes to write. */
@@ -31,7 +33,7 @@ export interface ByteSource {
   read(): Uint8Array | Promise<Uint8Array>
 }
 
-export type AnySource = TensorSource | PiecewiseSource | ByteSource
+export type AnySource = TensorSource | PlacedSource | ByteSource
 
 /** Data begins at a multiple of this, so that tensors can be mapped and used in place. */
 const alignment = 64
@@ -47,15 +49,21 @@ export async function writeSafetensors(
   try {
     const handle = await open(partial, 'w')
     try {
-      await writeAll(handle, makeHeader(tensors, metadata))
+      const header = makeHeader(tensors, metadata)
+      await writeAll(handle, header)
+      let offset = header.length
       for (const tensor of tensors) {
-        let count = 0
-        for await (const values of 'readPieces' in tensor ? tensor.readPieces() : [await tensor.read()]) {
-          count += values.length
-          const stored = store(values, tensor.storedAs)
-          await writeAll(handle, new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength))
+        const { name, shape, storedAs: dtype = 'F32' } = tensor
+        const bytes = tensorBytes(tensor)
+        if ('writeTo' in tensor) {
+          await tensor.writeTo({ name, shape, dtype, file: partial, offset, bytes })
+        } else {
+          const values = await tensor.read()
+          const stored = values instanceof Uint8Array ? values : storeValues(values, tensor.storedAs as WeightType)
+          if (stored.byteLength !== bytes) internal(`tensor ${name} [${shape}] has ${values.length} values`)
+          await writeAll(handle, bytesOf(stored), offset)
         }
-        if (count !== elements(tensor)) internal(`tensor ${tensor.name} [${tensor.shape}] has ${count} values`)
+        offset += bytes
       }
       await handle.sync()
     } finally {
@@ -75,12 +83,17 @@ export function tensorBytes(tensor: AnySource): number {
   return elementBytes[tensor.storedAs ?? 'F32'] * elements(tensor)
 }
 
-/** Values as a file has them. */
-function store(values: Float32Array | Uint8Array, storedAs: AnySource['storedAs']) {
-  if (values instanceof Uint8Array) return values
-  if (storedAs === 'BF16') return roundToBfloat16(values)
-  return storedAs === 'F16' ? roundToFloat16(values) : values
+/** Values as a file has them; 16 bits into an array of the caller's where one is given. */
+export function storeValues(
+  values: Float32Array,
+  storedAs: WeightType = 'F32',
+  halves?: Uint16Array<ArrayBuffer>,
+): Float32Array | Uint16Array {
+  if (storedAs === 'F32') return values
+  return storedAs === 'BF16' ? roundToBfloat16(values, halves) : roundToFloat16(values, halves)
 }
+
+const bytesOf = ({ buffer, byteOffset, byteLength }: ArrayBufferView) => new Uint8Array(buffer, byteOffset, byteLength)
 
 function elements(tensor: AnySource): number {
   return tensor.shape.reduce((product, dim) => product * dim, 1)
@@ -100,13 +113,4 @@ function makeHeader(tensors: readonly AnySource[], metadata: Record<string, stri
   new DataView(header.buffer).setBigUint64(0, BigInt(header.length - 8), true)
   header.set(text, 8)
   return header
-}
-
-export async function writeAll(
-  handle: { write(bytes: Uint8Array): Promise<{ bytesWritten: number }> },
-  bytes: Uint8Array,
-): Promise<void> {
-  for (let done = 0; done < bytes.length; ) {
-    done += (await handle.write(bytes.subarray(done, done + (1 << 30)))).bytesWritten
-  }
 }

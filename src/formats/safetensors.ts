@@ -42,9 +42,7 @@ export interface StoredTensor {
 export async function readSafetensorsHeader(
   file: string,
 ): Promise<{ tensors: Map<string, StoredTensor>; metadata: Record<string, string> }> {
-  const handle = await open(file).catch((error) => {
-    throw readError(file, error)
-  })
+  const handle = await openForReading(file)
   try {
     const { size } = await handle.stat()
     if (size < 8) throw damaged(file, `it has ${size} bytes, too few for a header`)
@@ -149,30 +147,97 @@ export const pieceValues = 2 ** 22
 
 /** The same, at most `count` values at a time, so that a tensor of any size takes little memory. */
 export async function* readPieces(tensor: StoredTensor, count: number): AsyncGenerator<Float32Array> {
-  const { name, dtype, file, offset, bytes } = tensor
-  if (dtype !== 'F32' && dtype !== 'BF16' && dtype !== 'F16') {
-    throw new UserError(
-      `${file}: tensor ${name} is stored as ${dtype}; weights in F32, BF16 and F16 can be read. Convert the model to one of these.`,
-    )
+  const values = tensor.shape.reduce((product, dim) => product * dim, 1)
+  for (let from = 0; from < values; from += count) {
+    yield await readValues(tensor, from, Math.min(count, values - from))
   }
-  const handle = await open(file).catch((error) => {
-    throw readError(file, error)
-  })
+}
+
+/** Some of a tensor's values as float32, into an array of the caller's where one is given. */
+export async function readValues(
+  tensor: StoredTensor,
+  from: number,
+  count: number,
+  into = new Float32Array(count),
+): Promise<Float32Array> {
+  const { file, offset } = tensor
+  const type = checkType(tensor)
+  const size = elementBytes[type]!
+  const handle = await openForReading(file)
   try {
-    const pieceBytes = Math.min(bytes, count * elementBytes[dtype]!)
-    for (let at = 0; at < bytes; at += pieceBytes) {
-      const buffer = await readBytes(handle, file, offset + at, Math.min(pieceBytes, bytes - at))
-      if (dtype === 'F32') yield new Float32Array(buffer)
-      else yield dtype === 'BF16' ? widenBfloat16(new Uint16Array(buffer)) : widenFloat16(new Uint16Array(buffer))
-    }
+    // 16 bits are widened from the upper half of the array that they end in: each is read before it is written over.
+    const bytes = new Uint8Array(into.buffer, into.byteOffset + count * (4 - size), count * size)
+    await fillBytes(handle, file, offset + from * size, bytes)
+    return type === 'F32' ? into : widenValues(new Uint16Array(bytes.buffer, bytes.byteOffset, count), type, into)
   } finally {
     await handle.close()
+  }
+}
+
+/** Values as float32 from how they are stored; 16 bits into an array of the caller's where one is given. */
+export function widenValues(
+  stored: Float32Array | Uint16Array,
+  type: string,
+  into?: Float32Array<ArrayBuffer>,
+): Float32Array {
+  if (stored instanceof Float32Array) return stored
+  return type === 'BF16' ? widenBfloat16(stored, into) : widenFloat16(stored, into)
+}
+
+const openForReading = (file: string) =>
+  open(file).catch((error) => {
+    throw readError(file, error)
+  })
+
+/** The type of weights that can be read; another is a UserError. */
+function checkType({ name, dtype, file }: StoredTensor): 'F32' | 'BF16' | 'F16' {
+  if (dtype === 'F32' || dtype === 'BF16' || dtype === 'F16') return dtype
+  throw new UserError(
+    `${file}: tensor ${name} is stored as ${dtype}; weights in F32, BF16 and F16 can be read. Convert the model to one of these.`,
+  )
+}
+
+/** Bytes that are copied at a time. */
+const copiedBytes = 8 * 2 ** 20
+
+/** Copies a tensor's bytes to a place of the same type and shape. */
+export async function copyTensor(tensor: StoredTensor, place: StoredTensor): Promise<void> {
+  checkType(tensor)
+  const from = await openForReading(tensor.file)
+  try {
+    const to = await open(place.file, 'r+')
+    try {
+      const buffer = new Uint8Array(Math.min(copiedBytes, tensor.bytes))
+      for (let at = 0; at < tensor.bytes; at += buffer.length) {
+        const bytes = buffer.subarray(0, tensor.bytes - at)
+        await fillBytes(from, tensor.file, tensor.offset + at, bytes)
+        await writeAll(to, bytes, place.offset + at)
+      }
+    } finally {
+      await to.close()
+    }
+  } finally {
+    await from.close()
+  }
+}
+
+/** Writes all of some bytes. @param position in the file, bytes; left out: where the last write ended. */
+export async function writeAll(handle: Pick<FileHandle, 'write'>, bytes: Uint8Array, position?: number): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    const at = position === undefined ? null : position + done
+    done += (await handle.write(bytes, done, Math.min(bytes.length - done, 1 << 30), at)).bytesWritten
   }
 }
 
 /** Exactly `count` bytes from `offset`; a file that ends before is a UserError. */
 export async function readBytes(handle: FileHandle, file: string, offset: number, count: number): Promise<ArrayBuffer> {
   const bytes = new Uint8Array(count)
+  await fillBytes(handle, file, offset, bytes)
+  return bytes.buffer
+}
+
+async function fillBytes(handle: FileHandle, file: string, offset: number, bytes: Uint8Array): Promise<void> {
+  const count = bytes.length
   let done = 0
   while (done < count) {
     // One read is limited to 2 GiB by the system.
@@ -180,7 +245,6 @@ export async function readBytes(handle: FileHandle, file: string, offset: number
     if (bytesRead === 0) throw damaged(file, `it ends at byte ${offset + done}, ${count - done} bytes early`)
     done += bytesRead
   }
-  return bytes.buffer
 }
 
 function damaged(file: string, reason: string): UserError {

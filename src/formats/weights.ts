@@ -3,9 +3,9 @@ import { access, copyFile, readdir } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { UserError } from '../base/errors.ts'
 import { readError, readJson, writeJson } from '../base/files.ts'
-import { pieceValues, readPieces, readSafetensorsHeader, readTensor, type StoredTensor } from './safetensors.ts'
+import { copyTensor, readSafetensorsHeader, readTensor, type StoredTensor } from './safetensors.ts'
 import {
-  type PiecewiseSource,
+  type PlacedSource,
   type TensorSource,
   tensorBytes,
   type WeightType,
@@ -107,8 +107,9 @@ export function findWeight(weights: Weights, name: string, shape: number[]): Sto
 }
 
 /** A stored tensor to be written as it is. */
-export function copySource(tensor: StoredTensor): PiecewiseSource {
-  return { ...tensor, storedAs: tensor.dtype as WeightType, readPieces: () => readPieces(tensor, pieceValues) }
+export function copySource(tensor: StoredTensor): PlacedSource {
+  const { name, shape, dtype } = tensor
+  return { name, shape, storedAs: dtype as WeightType, writeTo: (place) => copyTensor(tensor, place) }
 }
 
 /** Copies what a model folder holds besides weights (configuration, tokenizer, licence), the configuration's type set to that of the weights. */
@@ -124,7 +125,7 @@ export async function copyModelFiles(from: string, to: string, type: WeightType)
   await writeJson(join(to, 'config.json'), { ...config, [typeKey]: typeNames[type] })
 }
 
-type WeightSource = TensorSource | PiecewiseSource
+type WeightSource = TensorSource | PlacedSource
 
 /** Writes a model folder's weights: one file, or shards with an index when they are large. */
 export async function writeWeights(folder: string, tensors: WeightSource[], shardBytes = maxShardBytes): Promise<void> {

@@ -7,7 +7,7 @@ import { formatPercent } from '../base/format.ts'
 import type { PreferenceMetrics } from '../base/progress.ts'
 import type { PairRow, TokenRow } from '../data/records.ts'
 import type { ModelReference, TrainingJob } from '../engine/engine.ts'
-import { type MergeRecord, mergeAdapter } from '../formats/merge.ts'
+import { type MergeRecord, mergeAdapter } from '../engine/merging/merge.ts'
 import { weightBytes } from '../model/checkpoint.ts'
 import { loadModelConfig } from '../model/config.ts'
 import { quantisedShapes } from '../model/weights.ts'
@@ -60,6 +60,8 @@ export async function mergeResult(
     formOf: (weight) => (base !== 'float32' && quantised.has(weight) ? base : undefined),
     // GPUs train and serve in bf16, whatever the base's type.
     ...(recipe.engine.kind === 'cluster' && recipe.engine.device === 'gpu' && { storedAs: 'BF16' }),
+    threads: recipe.threads,
+    signal,
   })
   const prompts = await choosePrompts(job)
   const canCompare = weightBytes(config) <= comparedBytes && prompts.length > 0

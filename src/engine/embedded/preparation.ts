@@ -1,11 +1,11 @@
 // The learner of a job: compiled for its model and data, and filled with what it starts from.
 import { adapterScale } from '../../formats/adapter.ts'
-import { addLowRank } from '../../formats/merge.ts'
 import type { Checkpoint as ModelCheckpoint } from '../../model/checkpoint.ts'
 import { adapterShapes } from '../../model/weights.ts'
 import { initialLora } from '../../training/initial-values.ts'
 import type { Learning } from '../../training/step-graph.ts'
 import type { TrainingJob } from '../engine.ts'
+import { LowRankProduct } from '../merging/low-rank.ts'
 import type { Records } from '../training-data.ts'
 import { type Checkpoint, restoreArray } from './checkpoint.ts'
 import { checkAdapter } from './checks.ts'
@@ -50,6 +50,7 @@ export async function fillWeights(
   }
   const { lora, config } = model
   const adapted = lora === undefined ? new Map() : adapterShapes(config, lora)
+  const product = await LowRankProduct.open(job.threads)
   for (const { name, shape } of learner.segments) {
     if (job.method.kind === 'lora') {
       learner.view(name).set(lora === undefined ? initialLora(name, shape, job.seed) : await model.read(name))
@@ -59,8 +60,11 @@ export async function fillWeights(
     const layer = name.replace(/\.weight$/, '')
     if (lora !== undefined && adapted.has(`${layer}.lora_A.weight`)) {
       const factors = { a: await model.read(`${layer}.lora_A.weight`), b: await model.read(`${layer}.lora_B.weight`) }
-      addLowRank(values, factors, adapterScale(lora))
+      const change = new Float32Array(values.length)
+      await product.multiply(factors, lora.rank, adapterScale(lora), change)
+      for (let i = 0; i < values.length; i++) values[i]! += change[i]!
     }
     learner.view(name).set(values)
   }
+  await product.release()
 }
