@@ -125,6 +125,11 @@ describe('a job', () => {
     expect(best).toBeGreaterThan(0)
     expect(best).toBeLessThan(40)
     expect(events.at(-1)).toMatchObject({ type: 'training-end', keptStep: best })
+    // Killed between its result and the end of the stage around it, a job comes again from its last checkpoint.
+    expect(best).toBeLessThan(36)
+    const bytes = await resultBytes(job)
+    expect((await runJob(job))[0]).toMatchObject({ firstStep: 37 })
+    expect((await resultBytes(job)).equals(bytes)).toBe(true)
     const { trainingFile, evaluationFiles } = job
     const again = await runJob({
       ...job,

@@ -1,8 +1,8 @@
 // Documents: every kind of mistake is named with file, line and key.
-import { mkdtemp, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { beforeAll, expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, it } from 'vitest'
 import { z } from 'zod'
 import { readDocument } from './document.ts'
 
@@ -14,10 +14,13 @@ const schema = z.strictObject({
   sources: z.array(z.strictObject({ path: z.string() })).default([]),
 })
 
+let folder: string
 let file: string
 beforeAll(async () => {
-  file = join(await mkdtemp(join(tmpdir(), 'document-')), 'a.yaml')
+  folder = await mkdtemp(join(tmpdir(), 'document-'))
+  file = join(folder, 'a.yaml')
 })
+afterAll(() => rm(folder, { recursive: true }))
 
 const read = async (text: string, overrides: string[] = []) => {
   await writeFile(file, text)
@@ -58,6 +61,14 @@ it.each([
   ['name: x\ntrain:\n  mode: fats\n', [], ':3: train.mode: must be one of fast, slow, not "fats". Did you mean fast?'],
   ['name: x\nname: y\n', [], ':2: not valid YAML'],
   ['name: [x\n', [], 'not valid YAML'],
+  ['name: *nobody\n', [], ': not valid YAML (Unresolved alias'],
+  [
+    `name: &a [${'x,'.repeat(50)}]\nsources: &b [${'*a,'.repeat(50)}]\ntrain: [${'*b,'.repeat(50)}]\n`,
+    [],
+    ': not valid YAML (Exc',
+  ],
+  ['name: x\ntrain: {rate: .nan}\n', [], ':2: train.rate: must be a number, not NaN.'],
+  ['name: x\ntrain: {rate: .inf}\n', [], ':2: train.rate: must be a number, not Infinity.'],
   ['- x\n', [], 'must be a map of keys'],
   ['name: x\n', ['train.rate=-1'], '--set: train.rate: must be more than 0, not -1.'],
   ['name: x\n', ['train.rate'], '--set train.rate: write it as key.key=value.'],

@@ -39,9 +39,18 @@ export async function readDocument<S extends z.ZodType>(
     }
     return file
   }
-  const result = schema.safeParse(dropEmpty(document.toJS()) ?? {}, { reportInput: true })
+  const result = schema.safeParse(dropEmpty(plainValue(document, file)) ?? {}, { reportInput: true })
   if (result.success) return { value: result.data, locate }
   throw new UserError(result.error.issues.flatMap((issue) => describe(issue, schema, locate)).join('\n'))
+}
+
+/** The document's value. Aliases may name an anchor that is not there, or blow a few lines up to gigabytes, which the library refuses. */
+function plainValue(document: YamlDocument, file: string): unknown {
+  try {
+    return document.toJS()
+  } catch (error) {
+    throw new UserError(`${file}: not valid YAML (${messageOf(error)}).`, { cause: error })
+  }
 }
 
 function override(document: YamlDocument, assignment: string): (string | number)[] {
@@ -122,6 +131,7 @@ function article(type: string): string {
 }
 
 function show(input: unknown): string {
+  if (typeof input === 'number') return String(input)
   return input === undefined ? 'nothing' : JSON.stringify(input)
 }
 

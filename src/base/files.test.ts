@@ -1,10 +1,10 @@
 // Reading files: JSON Lines and text, plain or gzip; what is wrong is said with file and line.
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { loadJsonLines, readJsonLines, readText, writeFileAtomic, writeFolderAtomic } from './files.ts'
+import { loadJsonLines, readJsonLines, readText, writeError, writeFileAtomic, writeFolderAtomic } from './files.ts'
 
 let folder: string
 beforeAll(async () => {
@@ -57,7 +57,21 @@ describe('JSON Lines', () => {
     await expect(loadJsonLines('/nowhere/a.jsonl')).rejects.toThrow('/nowhere/a.jsonl: no such file')
     await expect(loadJsonLines('/nowhere/a.jsonl.gz')).rejects.toThrow('/nowhere/a.jsonl.gz: no such file')
     await expect(loadJsonLines(folder)).rejects.toThrow('is a folder')
+    const file = await write('file', '')
+    await expect(loadJsonLines(join(file, 'a'))).rejects.toThrow(`${file}/a: cannot be read (ENOTDIR`)
+    await symlink('circle', join(folder, 'circle'))
+    await expect(readText(join(folder, 'circle'))).rejects.toThrow(`${folder}/circle: cannot be read (ELOOP`)
   })
+})
+
+it('names what cannot be written, and why', async () => {
+  const file = await write('no-folder', '')
+  await expect(writeFileAtomic(join(file, 'a'), '')).rejects.toThrow(`${file}/a: cannot be written (EEXIST`)
+  const refusal = (code: string) => Object.assign(new Error(code), { code, syscall: 'write' })
+  expect(writeError('a', refusal('ENOSPC'))).toMatchObject({ message: expect.stringMatching(/^a: the disk is full/) })
+  expect(writeError('a', refusal('EDQUOT'))).toMatchObject({ message: expect.stringMatching(/^a: your share of the/) })
+  const bug = new TypeError('ours')
+  expect(writeError('a', bug)).toBe(bug)
 })
 
 it('reads text, and names the line of a byte that is not UTF-8', async () => {

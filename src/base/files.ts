@@ -1,27 +1,35 @@
 // Files: atomic writes, hashes, JSON Lines. What is complete on disk was renamed into place last.
 import { createHash, randomBytes } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { access, mkdir, open, rename, rm } from 'node:fs/promises'
+import { access, type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { pipeline } from 'node:stream'
 import { createGunzip } from 'node:zlib'
-import { hasCode, messageOf, UserError } from './errors.ts'
+import { hasCode, isSystemError, messageOf, UserError } from './errors.ts'
 
 /** Writes a file whole or not at all: to a neighbour first, synced, then renamed. A full disk is a UserError. */
-export async function writeFileAtomic(path: string, data: string | Uint8Array): Promise<void> {
-  await mkdir(dirname(path), { recursive: true })
+export function writeFileAtomic(path: string, data: string | Uint8Array): Promise<void> {
+  return fillFileAtomic(path, (file) => file.writeFile(data))
+}
+
+/** The same for a file that is written in pieces, by its handle or, from elsewhere, at the place where it lies meanwhile. */
+export async function fillFileAtomic(
+  path: string,
+  fill: (file: FileHandle, partial: string) => Promise<void>,
+): Promise<void> {
   const partial = `${path}.${process.pid}-${randomBytes(4).toString('hex')}.partial`
   try {
+    await mkdir(dirname(path), { recursive: true })
     const file = await open(partial, 'w')
     try {
-      await file.writeFile(data)
+      await fill(file, partial)
       await file.sync()
     } finally {
       await file.close()
     }
     await rename(partial, path)
   } catch (error) {
-    await rm(partial, { force: true })
+    await rm(partial, { force: true }).catch(() => {}) // what went wrong first is what is said
     throw writeError(path, error)
   }
 }
@@ -34,20 +42,14 @@ export async function exists(path: string): Promise<boolean> {
   )
 }
 
-/** The UserError for a failed write (full disk, no permission), or the error itself. */
+/** The UserError for a failed write (full disk, no permission, no such folder), or the error itself. */
 export function writeError(path: string, error: unknown): unknown {
-  if (hasCode(error, 'ENOSPC')) {
-    return new UserError(
-      `${path}: the disk is full. Free some space (meikai clean) and run again; finished work is kept.`,
-      {
-        cause: error,
-      },
-    )
-  }
-  if (hasCode(error, 'EACCES') || hasCode(error, 'EROFS') || hasCode(error, 'EPERM')) {
-    return new UserError(`${path}: cannot be written (${messageOf(error)}).`, { cause: error })
-  }
-  return error
+  if (!isSystemError(error)) return error
+  const full = error.code === 'EDQUOT' ? 'your share of the disk is used up' : 'the disk is full'
+  const message = ['ENOSPC', 'EDQUOT'].includes(error.code ?? '')
+    ? `${full}. Free some space (meikai clean) and run again; finished work is kept.`
+    : `cannot be written (${error.message}).`
+  return new UserError(`${path}: ${message}`, { cause: error })
 }
 
 /** Writes a value as indented JSON, atomically. */
@@ -111,7 +113,7 @@ export function readError(path: string, error: unknown): unknown {
     return new UserError(`${path}: cannot be read (permission denied).`, { cause: error })
   }
   if (hasCode(error, 'EISDIR')) return new UserError(`${path}: is a folder, a file was expected.`, { cause: error })
-  return error
+  return isSystemError(error) ? new UserError(`${path}: cannot be read (${error.message}).`, { cause: error }) : error
 }
 
 /** Serialises records as JSON Lines and writes them atomically. */
@@ -227,7 +229,7 @@ export async function writeFolderAtomic(folder: string, fill: (partial: string) 
     await rm(folder, { recursive: true, force: true })
     await rename(partial, folder)
   } catch (error) {
-    await rm(partial, { recursive: true, force: true })
+    await rm(partial, { recursive: true, force: true }).catch(() => {})
     throw writeError(folder, error)
   }
 }

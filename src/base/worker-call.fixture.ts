@@ -1,4 +1,5 @@
 // A worker file for worker-call.test.ts: methods that count, fail and wait.
+import { readFile } from 'node:fs/promises'
 import { UserError } from './errors.ts'
 import { serve } from './worker-call.ts'
 
@@ -13,6 +14,10 @@ serve({
   async *failAsBug() {
     yield* []
     throw new TypeError('internal: broken')
+  },
+  async *failAsSystem() {
+    yield* []
+    await readFile('/nowhere/weights')
   },
   async *waitForAbort(_args: unknown, signal: AbortSignal) {
     yield 'started'

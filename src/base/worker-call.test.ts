@@ -1,6 +1,6 @@
 // Calls into a worker thread: order, errors with their type, abort, early leave, death.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { UserError } from './errors.ts'
+import { isSystemError, UserError } from './errors.ts'
 import { type RemoteWorker, startWorker } from './worker-call.ts'
 
 const file = new URL('./worker-call.fixture.ts', import.meta.url)
@@ -38,6 +38,11 @@ describe('worker calls', () => {
     expect(error).not.toBeInstanceOf(UserError)
     expect(error).toMatchObject({ name: 'TypeError', message: 'internal: broken' })
     await expect(collect(worker.stream('nothing', {}))).rejects.toThrow('no method nothing')
+  })
+
+  it('keeps what the operating system refused', async () => {
+    const error = await collect(worker.stream('failAsSystem', {})).catch((thrown) => thrown)
+    expect(isSystemError(error) && error.code).toBe('ENOENT')
   })
 
   it('forwards an abort, delivers what the method still yields, and throws the very reason', async () => {

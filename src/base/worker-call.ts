@@ -2,7 +2,7 @@
 import { createRequire } from 'node:module'
 import { pathToFileURL } from 'node:url'
 import { parentPort, Worker } from 'node:worker_threads'
-import { internal, messageOf, UserError } from './errors.ts'
+import { internal, isSystemError, messageOf, UserError } from './errors.ts'
 
 /** A served method: structured-cloneable arguments in, a stream of structured-cloneable events out. */
 // biome-ignore lint/suspicious/noExplicitAny: each method knows its own arguments; the caller names them in stream().
@@ -19,6 +19,9 @@ interface SentError {
   message: string
   stack?: string
   status?: 1 | 2
+  /** Of what the operating system refused. */
+  code?: string
+  syscall?: string
 }
 
 /** Registers the methods of a worker file; called once, at its top level. */
@@ -150,11 +153,12 @@ function sendError(error: unknown): SentError {
   if (!(error instanceof Error)) return { name: 'Error', message: messageOf(error) }
   const sent: SentError = { name: error.name, message: error.message, stack: error.stack }
   if (error instanceof UserError) sent.status = error.status
+  if (isSystemError(error)) Object.assign(sent, { code: error.code, syscall: error.syscall })
   return sent
 }
 
-function receiveError({ name, message, stack, status }: SentError): Error {
-  const error = status === undefined ? Object.assign(new Error(message), { name }) : new UserError(message, { status })
+function receiveError({ message, stack, status, ...others }: SentError): Error {
+  const error = status === undefined ? Object.assign(new Error(message), others) : new UserError(message, { status })
   if (stack !== undefined) error.stack = stack
   return error
 }

@@ -91,6 +91,11 @@ describe('what fails ends with status 1', () => {
     })
   })
 
+  test('what the operating system refuses is a line, not a fault of ours', async () => {
+    expect(await runCommandLine(['init', 'package.json/recipe.yaml'])).toBe(1)
+    expect(complained).toMatch(/^meikai: the system refused: ENOTDIR: .*package\.json\/recipe\.yaml'\. Look at .*\n$/)
+  })
+
   test('a fault of our own shows its stack', async () => {
     const { clean } = await import('./commands/clean.ts')
     vi.spyOn(clean, 'run').mockRejectedValue(new Error('internal: oops'))

@@ -1,6 +1,6 @@
 // From arguments to a command: finds it, reads its arguments, turns what is thrown into a message and an exit status.
 import { createRequire } from 'node:module'
-import { messageOf, UserError } from '../base/errors.ts'
+import { isSystemError, messageOf, UserError } from '../base/errors.ts'
 import { nearest } from '../base/nearest.ts'
 import { readArguments } from './arguments.ts'
 import { type AnyCommand, commands } from './commands.ts'
@@ -48,6 +48,8 @@ function report(error: unknown, asJson: boolean): number {
   if (asJson) console.log(JSON.stringify({ type: 'error', message: messageOf(error), status }))
   if (error instanceof UserError) {
     console.error(`meikai: ${error.message}`)
+  } else if (isSystemError(error)) {
+    console.error(`meikai: the system refused: ${error.message}. Look at the path and its permissions, and run again.`)
   } else {
     const stack = error instanceof Error ? (error.stack ?? error.message) : String(error)
     console.error(`meikai: this is a fault of meikai itself, please report it.\n${stack}`)

@@ -1,9 +1,6 @@
 // Writes GGUF files: metadata and tensors, one tensor in memory at a time, renamed into place last.
-import { randomBytes } from 'node:crypto'
-import { mkdir, open, rename, rm } from 'node:fs/promises'
-import { dirname } from 'node:path'
 import { internal } from '../base/errors.ts'
-import { writeError } from '../base/files.ts'
+import { fillFileAtomic } from '../base/files.ts'
 import {
   type Encoding,
   encodedBytes,
@@ -26,27 +23,15 @@ export interface GgufTensorSource extends TensorSource {
 
 /** Writes one file whole or not at all. A full disk is a UserError. */
 export async function writeGguf(file: string, metadata: GgufMetadata, tensors: GgufTensorSource[]): Promise<void> {
-  await mkdir(dirname(file), { recursive: true })
-  const partial = `${file}.${process.pid}-${randomBytes(4).toString('hex')}.partial`
-  try {
-    const handle = await open(partial, 'w')
-    try {
-      await writeAll(handle, padded(makeHeader(metadata, tensors)))
-      for (const tensor of tensors) {
-        const values = await tensor.read()
-        if (values.length !== countValues(tensor))
-          internal(`${tensor.name} [${tensor.shape}] has ${values.length} values`)
-        await writeAll(handle, padded(encodeValues(tensor.encoding, values)))
-      }
-      await handle.sync()
-    } finally {
-      await handle.close()
+  await fillFileAtomic(file, async (handle) => {
+    await writeAll(handle, padded(makeHeader(metadata, tensors)))
+    for (const tensor of tensors) {
+      const values = await tensor.read()
+      if (values.length !== countValues(tensor))
+        internal(`${tensor.name} [${tensor.shape}] has ${values.length} values`)
+      await writeAll(handle, padded(encodeValues(tensor.encoding, values)))
     }
-    await rename(partial, file)
-  } catch (error) {
-    await rm(partial, { force: true })
-    throw writeError(file, error)
-  }
+  })
 }
 
 function makeHeader(metadata: GgufMetadata, tensors: GgufTensorSource[]): Uint8Array {

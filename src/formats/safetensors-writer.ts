@@ -1,9 +1,6 @@
 // Writes safetensors files: float32, 16 bits or bytes, one tensor in memory at a time or none, renamed into place last.
-import { randomBytes } from 'node:crypto'
-import { mkdir, open, rename, rm } from 'node:fs/promises'
-import { dirname } from 'node:path'
 import { internal } from '../base/errors.ts'
-import { writeError } from '../base/files.ts'
+import { fillFileAtomic } from '../base/files.ts'
 import { roundToBfloat16, roundToFloat16 } from './half-precision.ts'
 import { type StoredTensor, writeAll } from './safetensors.ts'
 
@@ -44,36 +41,24 @@ export async function writeSafetensors(
   tensors: readonly AnySource[],
   metadata: Record<string, string> = { format: 'pt' },
 ): Promise<void> {
-  await mkdir(dirname(file), { recursive: true })
-  const partial = `${file}.${process.pid}-${randomBytes(4).toString('hex')}.partial`
-  try {
-    const handle = await open(partial, 'w')
-    try {
-      const header = makeHeader(tensors, metadata)
-      await writeAll(handle, header)
-      let offset = header.length
-      for (const tensor of tensors) {
-        const { name, shape, storedAs: dtype = 'F32' } = tensor
-        const bytes = tensorBytes(tensor)
-        if ('writeTo' in tensor) {
-          await tensor.writeTo({ name, shape, dtype, file: partial, offset, bytes })
-        } else {
-          const values = await tensor.read()
-          const stored = values instanceof Uint8Array ? values : storeValues(values, tensor.storedAs as WeightType)
-          if (stored.byteLength !== bytes) internal(`tensor ${name} [${shape}] has ${values.length} values`)
-          await writeAll(handle, bytesOf(stored), offset)
-        }
-        offset += bytes
+  await fillFileAtomic(file, async (handle, partial) => {
+    const header = makeHeader(tensors, metadata)
+    await writeAll(handle, header)
+    let offset = header.length
+    for (const tensor of tensors) {
+      const { name, shape, storedAs: dtype = 'F32' } = tensor
+      const bytes = tensorBytes(tensor)
+      if ('writeTo' in tensor) {
+        await tensor.writeTo({ name, shape, dtype, file: partial, offset, bytes })
+      } else {
+        const values = await tensor.read()
+        const stored = values instanceof Uint8Array ? values : storeValues(values, tensor.storedAs as WeightType)
+        if (stored.byteLength !== bytes) internal(`tensor ${name} [${shape}] has ${values.length} values`)
+        await writeAll(handle, bytesOf(stored), offset)
       }
-      await handle.sync()
-    } finally {
-      await handle.close()
+      offset += bytes
     }
-    await rename(partial, file)
-  } catch (error) {
-    await rm(partial, { force: true })
-    throw writeError(file, error)
-  }
+  })
 }
 
 const elementBytes = { F32: 4, BF16: 2, F16: 2, U8: 1 }

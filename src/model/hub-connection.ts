@@ -1,7 +1,7 @@
 // The way to the hub: through the environment's proxy, every host that is asked written down, the token for the hub alone,
 // failures as messages.
 import { EnvHttpProxyAgent, fetch as fetchThroughProxy, type RequestInit as ProxyRequest } from 'undici'
-import { hasCode, messageOf, UserError } from '../base/errors.ts'
+import { isSystemError, messageOf, UserError } from '../base/errors.ts'
 import { describeHubModel, type HubModel, type HubSettings } from './hub.ts'
 
 const mostRedirects = 10
@@ -60,7 +60,7 @@ export class HubConnection {
     const refusal = this.refusal
     this.refusal = undefined
     if (refusal !== undefined) return refusal
-    if (hasCode(error, 'ENOSPC') || hasCode(error, 'EACCES')) return error
+    if (isSystemError(error)) return error // the cache's disk: what the network refuses is the cause of another error
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
     const host = new URL(this.settings.endpoint).host
     const reason = cause instanceof Error && 'code' in cause ? String(cause.code) : messageOf(cause)

@@ -1,7 +1,7 @@
 // The plan: which stages of a run are done, and why the others have to run, before anything runs.
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { hasCode, UserError } from '../base/errors.ts'
+import { hasCode, isSystemError, UserError } from '../base/errors.ts'
 import { hashJson, readJson } from '../base/files.ts'
 import { DamagedStage, findDamage, hashOutputs, type Manifest, readManifest, startedName } from '../runs/manifest.ts'
 import type { Dependency, Stage } from './stage.ts'
@@ -86,7 +86,8 @@ async function readStarted(folder: string): Promise<StageKey | null> {
   try {
     return (await readJson(join(folder, startedName))) as StageKey
   } catch (error) {
-    if (!(error instanceof UserError)) throw error
+    const refused = error instanceof UserError && isSystemError(error.cause) && !hasCode(error.cause, 'ENOENT')
+    if (!(error instanceof UserError) || refused) throw error
     return (await isEmpty(folder)) ? null : { settings: {}, inputs: {}, dependencies: {} }
   }
 }

@@ -66,6 +66,8 @@ it.each([
     'recipe.yaml:2: model.folder: the environment variable NOWHERE is not set',
   ],
   [['variants=[cpt,cpt]'], smallest, 'variants.1: cpt stands twice'],
+  [['examine.ways=[answer,answer]'], smallest, 'examine.ways.1: answer stands twice'],
+  [['prefer.adamBeta2=1'], smallest, 'prefer.adamBeta2: must be less than 1, not 1'],
   [['corpus.texts=[]'], smallest, 'corpus: has no texts'],
   [['corpus.pastExam.answered=1'], smallest, 'corpus.pastExam: prints exam.past'],
   [['pretrain.keep=best', 'corpus.heldOutShare=0'], smallest, 'pretrain.keep: best needs held-out texts'],

@@ -111,9 +111,14 @@ const prefersAfterCpt = ['cpt+rpo', 'cpt+dpo', 'cpt+winners']
 function checkRecipe(recipe: z.output<z.ZodObject<typeof recipeSchema.shape>>, context: z.RefinementCtx): void {
   const reject = (path: (string | number)[], message: string) => context.addIssue({ code: 'custom', path, message })
   const { variants, corpus, exam } = recipe
-  recipe.variants.forEach((name, i) => {
-    if (variants.indexOf(name) !== i) reject(['variants', i], `${name} stands twice.`)
-  })
+  for (const [path, names] of [
+    [['variants'], variants],
+    [['examine', 'ways'], recipe.examine.ways],
+  ] as [string[], string[]][]) {
+    names.forEach((name, i) => {
+      if (names.indexOf(name) !== i) reject([...path, i], `${name} stands twice.`)
+    })
+  }
   const pretrains = variants.some((name) => name === 'cpt' || prefersAfterCpt.includes(name))
   const prefers = variants.some((name) => name === 'rpo' || prefersAfterCpt.includes(name))
   if (

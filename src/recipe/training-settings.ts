@@ -54,8 +54,8 @@ function optimization(defaults: TrainingDefaults) {
     ),
     warmupSteps: setting(countOrZero().default(10), 'Steps over which the learning rate rises.'),
     weightDecay: setting(z.number().min(0).default(defaults.weightDecay), 'Decoupled weight decay (AdamW).'),
-    adamBeta1: setting(share().default(0.9), "AdamW's decay of the mean."),
-    adamBeta2: setting(share().default(0.98), "AdamW's decay of the square."),
+    adamBeta1: setting(z.number().min(0).lt(1).default(0.9), "AdamW's decay of the mean."),
+    adamBeta2: setting(z.number().min(0).lt(1).default(0.98), "AdamW's decay of the square."),
     adamEpsilon: setting(positive().default(1e-8), "AdamW's term against division by zero."),
     clipNorm: setting(positive().default(1), 'Global norm that gradients are clipped to.'),
     recompute: setting(

@@ -1,8 +1,9 @@
 // Manifests: outputs described, damage found, other versions refused.
-import { mkdir, mkdtemp, readFile, rm, utimes, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { beforeEach, expect, it } from 'vitest'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { UserError } from '../base/errors.ts'
 import { plainManifest } from './manifest.fixture.ts'
 import {
   DamagedStage,
@@ -32,6 +33,8 @@ beforeEach(async () => {
   })
   manifest = (await readManifest(folder)) as Manifest
 })
+
+afterEach(() => rm(folder, { recursive: true, force: true }))
 
 it('describes outputs, folders file by file', () => {
   expect(manifest.outputs.map(({ path, bytes }) => [path, bytes])).toEqual([
@@ -76,6 +79,13 @@ it.each([
   const file = join(folder, 'manifest.json')
   await writeFile(file, change(await readFile(file, 'utf8')))
   await expect(readManifest(folder)).rejects.toThrow(DamagedStage)
+})
+
+it('calls none damaged that the system does not let it read', async () => {
+  const file = join(folder, 'manifest.json')
+  await rm(file)
+  await symlink('manifest.json', file)
+  await expect(readManifest(folder)).rejects.toThrow(UserError)
 })
 
 it('refuses a manifest of another version', async () => {

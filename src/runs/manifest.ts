@@ -2,7 +2,7 @@
 import { lstat, readdir, rm, stat, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { hasCode, messageOf, UserError } from '../base/errors.ts'
+import { hasCode, isSystemError, messageOf, UserError } from '../base/errors.ts'
 import { hashFile, hashJson, readJson, writeJson } from '../base/files.ts'
 
 /** The layout of run folders; a change that makes older ones unreadable raises it. */
@@ -58,7 +58,8 @@ export const startedName = 'started.json'
 
 /**
  * The manifest of a stage's folder; null where there is none.
- * @throws UserError where another layout of run folders wrote it; a DamagedStage where it cannot be read.
+ * @throws UserError where another layout of run folders wrote it, or the system does not let it be read; a DamagedStage
+ * where it is no manifest.
  */
 export async function readManifest(folder: string): Promise<Manifest | null> {
   const file = join(folder, manifestName)
@@ -67,6 +68,8 @@ export async function readManifest(folder: string): Promise<Manifest | null> {
     value = await readJson(file)
   } catch (error) {
     if (error instanceof UserError && hasCode(error.cause, 'ENOENT')) return null
+    // Finished work is not damaged because it cannot be read now: too many open files, a disk that is not there.
+    if (error instanceof UserError && isSystemError(error.cause)) throw error
     throw new DamagedStage(messageOf(error))
   }
   const format = (value as { format?: unknown } | null)?.format

@@ -94,11 +94,13 @@ export async function saveBest(outputFolder: string, step: number, weights: Floa
   await writeSafetensors(bestFile(outputFolder), [tensor], { step: String(step) })
 }
 
-/** Puts the best step's weights in place. After a kill the file may be of a later step than the checkpoint's, but that step came again. */
+/**
+ * Puts the best step's weights in place. After a kill the file may be of a later step than the checkpoint's, but that step came again.
+ * The file stays, as checkpoints do: a kill before the result counts as finished takes the job up from both.
+ */
 export async function loadBest(outputFolder: string, step: number, weights: Float32Array): Promise<void> {
   const file = bestFile(outputFolder)
   const { tensors, metadata } = await readSafetensorsHeader(file)
   if (metadata.step !== String(step)) internal(`${file} holds step ${metadata.step}, not ${step}`)
   restoreArray(file, weights, await readTensor(tensors.get('weights') ?? internal('no weights in it')))
-  await rm(file)
 }
