@@ -9,10 +9,11 @@ import { Learner } from '../src/engine/embedded/learner.ts'
 import { type Checkpoint, openCheckpoint } from '../src/model/checkpoint.ts'
 import { blockTokens } from '../src/model/forward.ts'
 import { makeBatch, type Row, rowLength } from '../src/training/batch.ts'
-import { cutDocument, type Document, packDocuments } from '../src/training/documents.ts'
+import type { Document } from '../src/training/documents.ts'
 import { nextTokenWeights, preferenceWeights } from '../src/training/objective.ts'
-import { growTrees, type PreferenceTree } from '../src/training/preference-groups.ts'
+import { growTrees, type Pair, type PreferenceTree } from '../src/training/preference-groups.ts'
 import type { Learning } from '../src/training/step-graph.ts'
+import { cutRows, packRows } from './document-rows.ts'
 import { writeSmallModel } from './small-model.ts'
 import { makeDocuments, makePairs, smallLora, smallShape } from './training-example.ts'
 
@@ -69,8 +70,8 @@ const learnings: [string, Learning][] = [
 
 it.each(learnings)('packed documents give the gradient of unpacked ones (%s)', async (_name, learning) => {
   const documents = makeDocuments(12)
-  const packed = [...packDocuments(documents, 24, 1, 0)].map(({ row }) => row)
-  const alone = documents.flatMap((document) => cutDocument(document, 24)).map(({ row }) => row)
+  const packed = [...packRows(documents, 24, 1, 0)].map(({ row }) => row)
+  const alone = documents.flatMap((document) => cutRows(document, 24)).map(({ row }) => row)
   expect(packed.length).toBeLessThan(alone.length)
   const learner = await openLearner(learning, 0)
   const gradientOf = async (rows: Row[], chunk = 0) => {
@@ -116,8 +117,8 @@ function makeLongDocuments(): Document[] {
 
 it.each(learnings)('rows of several blocks of attention give what short rows give (%s)', async (_name, learning) => {
   const documents = makeLongDocuments()
-  const packed = [...packDocuments(documents, 640, 1, 0)].map(({ row }) => row)
-  const alone = documents.flatMap((document) => cutDocument(document, 640)).map(({ row }) => row)
+  const packed = [...packRows(documents, 640, 1, 0)].map(({ row }) => row)
+  const alone = documents.flatMap((document) => cutRows(document, 640)).map(({ row }) => row)
   expect(Math.max(...packed.map(rowLength))).toBeGreaterThan(2 * blockTokens)
   expect(packed.length).toBeGreaterThan(1)
   const learner = await openLearner(learning, 0)
@@ -137,7 +138,7 @@ it.each(learnings)('rows of several blocks of attention give what short rows giv
 it.each(learnings)(
   'layers, or what is quick in them, computed again give the same bits as layers kept (%s)',
   async (_name, learning) => {
-    const rows = [...packDocuments(makeLongDocuments(), 640, 1, 0)].map(({ row }) => row)
+    const rows = [...packRows(makeLongDocuments(), 640, 1, 0)].map(({ row }) => row)
     const results: Float32Array[] = []
     for (const recompute of ['none', 'quick', 'layers'] as const) {
       const learner = await openLearner(learning, 32, { recompute, dropout: 0.2 })
@@ -170,7 +171,7 @@ it.each(learnings)('a prompt shared by a group gives what separate sequences giv
   const learner = await openLearner(learning, 0, { beta: 0.1 })
   const gradientOf = async (trees: PreferenceTree[]) => {
     const batch = makeBatch(trees.map(({ row }) => row))
-    const margin = (chosen: string, rejected: string) => (chosen.length - rejected.length) / 10
+    const margin = ({ chosenTokens, rejectedTokens }: Pair) => (chosenTokens.length - rejectedTokens.length) / 10
     const weights = preferenceWeights(trees, batch.targets.length, 8, { loss: 'rpo', alpha: 1 }, margin)
     const logProbabilities = await learner.differentiate(batch, weights, false)
     return { gradient: learner.gradient.slice(), logProbabilities }
@@ -181,7 +182,7 @@ it.each(learnings)('a prompt shared by a group gives what separate sequences giv
 
   const plain: Row[] = pairs.flatMap(({ promptTokens, chosenTokens, rejectedTokens }) =>
     [chosenTokens, rejectedTokens].flatMap((response) =>
-      cutDocument({ id: '', tokens: [...promptTokens, ...response], lossFrom: promptTokens.length }, 64).map(
+      cutRows({ id: '', tokens: [...promptTokens, ...response], lossFrom: promptTokens.length }, 64).map(
         ({ row }) => row,
       ),
     ),

@@ -6,7 +6,6 @@ import type { ModelConfig } from '../src/model/config.ts'
 import { adapterShapes, embeddingName, rotaryNames, rotaryTables, weightShapes } from '../src/model/weights.ts'
 import { compile, type Tensor } from '../src/runtime/session.ts'
 import { makeBatch } from '../src/training/batch.ts'
-import { packDocuments } from '../src/training/documents.ts'
 import {
   buildLoss,
   measureLoss,
@@ -16,6 +15,7 @@ import {
 } from '../src/training/objective.ts'
 import { growTrees } from '../src/training/preference-groups.ts'
 import { buildForward, buildStep, gradientOutput, type Learning, trainableShapes } from '../src/training/step-graph.ts'
+import { packRows } from './document-rows.ts'
 import { type Array64, array64, interpret } from './graph-interpreter.ts'
 
 const qwen2: ModelConfig = {
@@ -64,7 +64,7 @@ type Loss = 'next-token' | 'rpo' | 'dpo' | 'winners'
 
 function makeExample(loss: Loss) {
   if (loss === 'next-token') {
-    const batch = makeBatch([...packDocuments(documents, 9, 1, 0)].map(({ row }) => row))
+    const batch = makeBatch([...packRows(documents, 9, 1, 0)].map(({ row }) => row))
     return { batch, weights: nextTokenWeights(batch.predictions, batch.targets.length, batch.predictions) }
   }
   const trees = growTrees(pairs, 32)

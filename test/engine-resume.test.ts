@@ -213,7 +213,7 @@ describe('a job', () => {
     const [document] = makeDocuments(1)
     const [pair] = makePairs(1)
     await expect(withRows(next, [{ ...document, tokens: [1, 2, 3, 4, 99] }])).rejects.toThrow(
-      /bad\.jsonl: document d0 has the token 99/,
+      /bad\.jsonl:1: document d0 has the token 99/,
     )
     await expect(withRows(next, [document, { ...document, lossFrom: -1 }])).rejects.toThrow(/bad\.jsonl:2: lossFrom/)
     await expect(withRows(next, [])).rejects.toThrow(/holds no documents/)

@@ -18,8 +18,8 @@ import { loadModelConfig } from '../src/model/config.ts'
 import { copyQuantised } from '../src/model/quantised-copy.ts'
 import { int8Names, quantisedShapes } from '../src/model/weights.ts'
 import { makeBatch, type Row } from '../src/training/batch.ts'
-import { cutDocument, packDocuments } from '../src/training/documents.ts'
 import { nextTokenWeights } from '../src/training/objective.ts'
+import { cutRows, packRows } from './document-rows.ts'
 import { largestDifference, runJob, scoreRows } from './model-runs.ts'
 import { makeDocuments, prepareJob, smallLora } from './training-example.ts'
 
@@ -34,7 +34,7 @@ beforeAll(async () => {
 
 const method = { ...smallLora, rank: 4 }
 const documents = makeDocuments(12)
-const alone = documents.flatMap((document) => cutDocument(document, 32)).map(({ row }) => row)
+const alone = documents.flatMap((document) => cutRows(document, 32)).map(({ row }) => row)
 
 const score = (reference: ModelReference, precision?: 'float32', rows = alone) =>
   scoreRows(reference, rows, { threads: 2, precision })
@@ -101,14 +101,14 @@ describe('equal to itself', () => {
     const lone = await score(model, undefined, [first!])
     const crowd = await score(model)
     expect(crowd.slice(0, lone.length)).toEqual(lone)
-    const packed = [...packDocuments(documents, 32, 1, 0)].map(({ row }) => row)
+    const packed = [...packRows(documents, 32, 1, 0)].map(({ row }) => row)
     expect(packed.length).toBeLessThan(alone.length)
     const sorted = (values: Float32Array) => values.slice().sort()
     expect(largestDifference(sorted(await score(model, undefined, packed)), sorted(crowd))).toBeLessThan(1e-5)
   })
 
   it('packed documents give the gradient of unpacked ones, and layers computed again that of layers kept', async () => {
-    const packed = [...packDocuments(documents, 32, 1, 0)].map(({ row }) => row)
+    const packed = [...packRows(documents, 32, 1, 0)].map(({ row }) => row)
     const checkpoint = await openCheckpoint(model, 32)
     const learning = { kind: 'lora' as const, lora: method }
     const trained = await openCheckpoint({ ...model, adapter: join(folder, 'learnt', 'result') }, 32)

@@ -16,7 +16,7 @@ import { openCheckpoint } from '../src/model/checkpoint.ts'
 import { loadModelConfig } from '../src/model/config.ts'
 import { copyQuantised } from '../src/model/quantised-copy.ts'
 import { nf4Names, quantisedShapes } from '../src/model/weights.ts'
-import { cutDocument } from '../src/training/documents.ts'
+import { cutRows } from './document-rows.ts'
 import { largestDifference, scoreRows } from './model-runs.ts'
 import { makeDocuments, prepareJob, smallLora } from './training-example.ts'
 
@@ -30,7 +30,7 @@ beforeAll(async () => {
 })
 
 const rows = makeDocuments(8)
-  .flatMap((document) => cutDocument(document, 32))
+  .flatMap((document) => cutRows(document, 32))
   .map(({ row }) => row)
 
 const score = (reference: ModelReference) => scoreRows(reference, rows, { threads: 1 })

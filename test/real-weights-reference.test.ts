@@ -12,7 +12,7 @@ import { scoreReference } from '../src/engine/embedded/reference.ts'
 import { train } from '../src/engine/embedded/train.ts'
 import type { ModelReference, TrainingJob } from '../src/engine/engine.ts'
 import { mergeAdapter } from '../src/engine/merging/merge.ts'
-import { pairKeys } from '../src/engine/training-data.ts'
+import { readPairRecords } from '../src/engine/training-records.ts'
 import { headChunk } from '../src/model/checkpoint.ts'
 import { loadModelConfig } from '../src/model/config.ts'
 import { quantisedShapes } from '../src/model/weights.ts'
@@ -34,8 +34,8 @@ describe.skipIf(storiesMissing !== undefined)(`stories15M as reference (${storie
   const merged = { folder: join(folder, 'merged') }
   /** The model after continued pretraining, just as it was trained. */
   const trained: ModelReference = { ...base, base: 'nf4', adapter: join(folder, 'cpt', 'result') }
-  let pairs: PairRow[]
-  let recorded: Map<string, number>
+  /** Of each pair's responses in turn. */
+  let recorded: number[]
 
   beforeAll(async () => {
     await writeStories(base.folder)
@@ -62,21 +62,13 @@ describe.skipIf(storiesMissing !== undefined)(`stories15M as reference (${storie
     })
 
     const completions = await sample(prompts.map((prompt) => tokenizer.encode(prompt)))
-    recorded = new Map()
-    pairs = completions.flatMap(({ id, sample, tokens, logProbabilities }): PairRow[] => {
+    recorded = []
+    const pairs = completions.flatMap(({ id, sample, tokens, logProbabilities }): PairRow[] => {
       if (sample % 2 === 1) return []
       const promptTokens = tokenizer.encode(prompts[Number(id)]!)
       const other = completions.find((one) => one.id === id && one.sample === sample + 1)!
-      const pair = {
-        id: `${id}/${sample}`,
-        question: id,
-        promptTokens,
-        chosenTokens: tokens,
-        rejectedTokens: other.tokens,
-      }
-      const keys = pairKeys(pair)
-      recorded.set(keys.chosen, sum(logProbabilities)).set(keys.rejected, sum(other.logProbabilities))
-      return [pair]
+      recorded.push(sum(logProbabilities), sum(other.logProbabilities))
+      return [{ id: `${id}/${sample}`, question: id, promptTokens, chosenTokens: tokens, rejectedTokens: other.tokens }]
     })
     await writeJsonLines(join(folder, 'pairs.jsonl'), pairs)
   }, 120_000)
@@ -128,14 +120,10 @@ describe.skipIf(storiesMissing !== undefined)(`stories15M as reference (${storie
   /** Every response's log-probability under a model. */
   async function score(reference: ModelReference, output = 'scores') {
     const config = await loadModelConfig(base.folder)
-    const scores = await scoreReference(
-      preference(output, merged, reference),
-      pairs,
-      positions,
-      headChunk(config),
-      signal,
-    )
-    return [...recorded.keys()].map((key) => scores.get(key)!)
+    const records = await readPairRecords(join(folder, 'pairs.jsonl'), config)
+    const job = preference(output, merged, reference)
+    const [scores] = await scoreReference(job, [records], positions, headChunk(config), signal)
+    return [...scores!]
   }
 
   const changes = (one: readonly number[], other: readonly number[]) => {
@@ -149,7 +137,7 @@ describe.skipIf(storiesMissing !== undefined)(`stories15M as reference (${storie
     await rename(join(folder, 'scores'), join(folder, 'scores-before'))
     expect(await score(merged)).toEqual(computed)
     // Sums over up to 60 tokens.
-    expect(changes(computed, [...recorded.values()]).largest).toBeLessThan(2e-4)
+    expect(changes(computed, recorded).largest).toBeLessThan(2e-4)
   }, 120_000)
 
   it('moves little when 16 bits are merged, and much when these are quantised again', async () => {

@@ -123,15 +123,23 @@ export function writeJsonLines(path: string, records: Iterable<unknown>): Promis
   return writeFileAtomic(path, lines.length === 0 ? '' : `${lines.join('\n')}\n`)
 }
 
+/** A record of a JSON Lines file, the number of its line, and which bytes of the (unpacked) file are that line. */
+export interface JsonLine {
+  value: unknown
+  line: number
+  start: number
+  length: number
+}
+
 /** Reads JSON Lines (gzip where the name ends in .gz) one record at a time, blank lines skipped; a broken line is a UserError naming file and line. */
-export async function* readJsonLines(
-  path: string,
-  meter?: ReadMeter,
-): AsyncGenerator<{ value: unknown; line: number }> {
+export async function* readJsonLines(path: string, meter?: ReadMeter): AsyncGenerator<JsonLine> {
   const decoder = new TextDecoder('utf-8', { fatal: true })
   let line = 0
+  let end = -1
   for await (const bytes of readLines(path, meter)) {
     line++
+    const start = end + 1
+    end = start + bytes.length
     let text: string
     try {
       text = decoder.decode(bytes)
@@ -147,7 +155,7 @@ export async function* readJsonLines(
         cause: error,
       })
     }
-    yield { value, line }
+    yield { value, line, start, length: bytes.length }
   }
 }
 

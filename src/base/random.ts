@@ -69,13 +69,18 @@ export class Random {
     return items[this.integer(items.length)] as T
   }
 
-  /** A new array in random order (Fisher-Yates); the given one is left as it is. */
+  /** A new array in random order; the given one is left as it is. */
   shuffled<T>(items: readonly T[]): T[] {
-    const result = [...items]
+    return Array.from(this.order(items.length), (i) => items[i] as T)
+  }
+
+  /** The numbers 0 to count - 1 in random order (Fisher-Yates), 4 bytes each. */
+  order(count: number): Uint32Array {
+    const result = Uint32Array.from({ length: count }, (_, i) => i)
     for (let i = result.length - 1; i > 0; i--) {
       const j = this.integer(i + 1)
-      const kept = result[i] as T
-      result[i] = result[j] as T
+      const kept = result[i]!
+      result[i] = result[j]!
       result[j] = kept
     }
     return result

@@ -1,12 +1,9 @@
 // A job's data as optimizer steps of micro-batches, in an order that seed and step alone decide.
-import { internal, UserError } from '../base/errors.ts'
-import { readJsonLines } from '../base/files.ts'
-import type { PairRow, TokenRow } from '../data/records.ts'
+import { internal } from '../base/errors.ts'
 import { type Batch, makeBatch, type Row } from '../training/batch.ts'
-import { checkDocuments, cutDocument, packDocuments } from '../training/documents.ts'
+import { countPredictions, cutDocument, layOutRow, type Piece, packDocuments } from '../training/documents.ts'
 import { nextTokenWeights, type ObjectiveWeights, preferenceWeights } from '../training/objective.ts'
 import {
-  checkPairs,
   divideTrees,
   growTrees,
   orderPairs,
@@ -15,6 +12,13 @@ import {
   responseKey,
 } from '../training/preference-groups.ts'
 import type { TrainingJob } from './engine.ts'
+import {
+  type DocumentRecords,
+  type NumberedPair,
+  type PairRecords,
+  pairWindows,
+  type Records,
+} from './training-records.ts'
 
 /** A micro-batch before it is laid out as arrays. */
 export interface PlannedBatch {
@@ -22,70 +26,24 @@ export interface PlannedBatch {
   /** Documents or pairs in it. */
   ids: string[]
   /** Preference objectives: the trees that the rows are. */
-  trees: PreferenceTree[]
+  trees: PreferenceTree<NumberedPair>[]
 }
 
 export type PlannedStep = PlannedBatch[]
 
-/** One file's records. */
-export type Records = { kind: 'documents'; rows: TokenRow[] } | { kind: 'pairs'; rows: PairRow[] }
+/** Reads the records of a step that is planned. */
+export type StepReader = () => Promise<PlannedStep>
 
-/** The log-probability of each response, keyed by responseKey, under the reference model. */
-export type ReferenceScores = ReadonlyMap<string, number>
-
-/** Reads a training or evaluation file and checks its tokens. */
-export async function readRecords(
-  file: string,
-  objective: TrainingJob['objective'],
-  vocabulary: number,
-): Promise<Records> {
-  const rows: unknown[] = []
-  for await (const { value, line } of readJsonLines(file)) {
-    const problem = objective.kind === 'next-token' ? tokenRowProblem(value) : pairRowProblem(value)
-    if (problem !== undefined) throw new UserError(`${file}:${line}: ${problem}`)
-    rows.push(value)
-  }
-  if (objective.kind === 'next-token') {
-    checkDocuments(file, rows as TokenRow[], vocabulary)
-    return { kind: 'documents', rows: rows as TokenRow[] }
-  }
-  checkPairs(file, rows as PairRow[], vocabulary)
-  return { kind: 'pairs', rows: rows as PairRow[] }
-}
-
-function tokenRowProblem(value: unknown): string | undefined {
-  const row = value as Partial<TokenRow> | null
-  if (typeof row !== 'object' || row === null) return 'not an object.'
-  if (typeof row.id !== 'string') return 'id must be a text.'
-  if (!Array.isArray(row.tokens)) return 'tokens must be a list of token ids.'
-  return Number.isInteger(row.lossFrom) && row.lossFrom! >= 0 ? undefined : 'lossFrom must be a whole number.'
-}
-
-function pairRowProblem(value: unknown): string | undefined {
-  const row = value as Partial<PairRow> | null
-  if (typeof row !== 'object' || row === null) return 'not an object.'
-  if (typeof row.id !== 'string' || typeof row.question !== 'string') return 'id and question must be texts.'
-  const wrong = (['promptTokens', 'chosenTokens', 'rejectedTokens'] as const).find((key) => !Array.isArray(row[key]))
-  return wrong === undefined ? undefined : `${wrong} must be a list of token ids.`
-}
+/** The log-probabilities of each pair's chosen and rejected response in turn, under the reference model; none where there is no reference. */
+export type ReferenceScores = Float64Array
 
 /**
  * The longest row that the records make, which the rotary tables must reach: ONNX Runtime asks for that, though positions
- * in a tree stay below. A pair beyond the model's context is a UserError.
+ * in a tree stay below.
  */
-export function longestRow(file: string, records: Records, job: TrainingJob, contextTokens: number): number {
+export function longestRow(records: Records, job: TrainingJob, contextTokens: number): number {
   if (records.kind === 'documents') return documentRowTokens(job, contextTokens)
-  let longest = 'maxTokens' in job.batch ? job.batch.maxTokens : 0
-  for (const { id, promptTokens, chosenTokens, rejectedTokens } of records.rows) {
-    const length = promptTokens.length + Math.max(chosenTokens.length, rejectedTokens.length)
-    if (length > contextTokens) {
-      throw new UserError(
-        `${file}: pair ${id} has ${length} tokens, the model's context ${contextTokens}. Leave it out.`,
-      )
-    }
-    longest = Math.max(longest, promptTokens.length + chosenTokens.length + rejectedTokens.length)
-  }
-  return longest
+  return Math.max(records.longest, 'maxTokens' in job.batch ? job.batch.maxTokens : 0)
 }
 
 /** Tokens of a row of documents: never more than the context or a micro-batch. */
@@ -93,22 +51,35 @@ export function documentRowTokens(job: TrainingJob, contextTokens: number): numb
   return 'tokens' in job.batch ? Math.min(job.batch.sequenceTokens, job.batch.tokens, contextTokens) : contextTokens
 }
 
-/** The job's optimizer steps from the first on; a generator, since steps are laid out when their turn comes. */
-export function* planSteps(records: Records, job: TrainingJob, rowTokens: number): Generator<PlannedStep> {
+/** The job's optimizer steps from the first on, each to be read when its turn comes. */
+export function* planSteps(records: Records, job: TrainingJob, rowTokens: number): Generator<StepReader> {
   const wanted = job.steps ?? Number.POSITIVE_INFINITY
   let step = 0
-  const steps =
-    records.kind === 'documents' ? documentSteps(records.rows, job, rowTokens) : pairSteps(records.rows, job)
+  const steps = records.kind === 'documents' ? documentSteps(records, job, rowTokens) : pairSteps(records, job)
   for (const planned of steps) {
     if (step++ === wanted) return
     yield planned
   }
 }
 
+/** The steps from `first` on, each read while whoever takes them is at work on the one before. */
+export async function* readSteps(plan: Iterable<StepReader>, first = 1): AsyncGenerator<PlannedStep> {
+  let step = 0
+  let next: Promise<PlannedStep> | undefined
+  for (const read of plan) {
+    if (++step < first) continue
+    const current = next
+    next = read()
+    next.catch(() => {}) // told when its turn comes, if it comes
+    if (current !== undefined) yield await current
+  }
+  if (next !== undefined) yield await next
+}
+
 /** How many optimizer steps the job has. */
 export function countSteps(records: Records, job: TrainingJob, rowTokens: number): number {
   if (job.steps !== undefined) return job.steps
-  if (records.kind === 'pairs') return Math.ceil(Math.round(epochsOf(job) * records.rows.length) / pairsOf(job))
+  if (records.kind === 'pairs') return Math.ceil(Math.round(epochsOf(job) * records.rows.count) / pairsOf(job))
   let steps = 0
   for (const _ of planSteps(records, job, rowTokens)) steps++
   return steps
@@ -125,37 +96,54 @@ function pairsOf(job: TrainingJob): number {
   return 'pairs' in job.batch ? job.batch.pairs : internal('a batch of tokens for pairs')
 }
 
-function* documentSteps(rows: readonly TokenRow[], job: TrainingJob, rowTokens: number): Generator<PlannedStep> {
+function* documentSteps(records: DocumentRecords, job: TrainingJob, rowTokens: number): Generator<StepReader> {
   const epochs = epochsOf(job)
   function* allRows() {
     for (let epoch = 0; epoch < epochs; epoch++) {
-      yield* packDocuments(rows, rowTokens, job.seed, epoch, Math.min(1, epochs - epoch))
+      yield* packDocuments(records.lengths, rowTokens, job.seed, epoch, Math.min(1, epochs - epoch))
     }
   }
-  if (!('tokens' in job.batch)) internal('a batch of pairs for documents')
-  const rowsPerBatch = Math.max(1, Math.floor(job.batch.tokens / rowTokens))
-  let step: PlannedStep = []
-  for (const rowsOfBatch of inGroups(allRows(), rowsPerBatch)) {
-    step.push({ rows: rowsOfBatch.map(({ row }) => row), ids: rowsOfBatch.flatMap(({ ids }) => ids), trees: [] })
-    if (step.length < job.accumulate) continue
-    yield step
-    step = []
+  for (const batches of inGroups(inGroups(allRows(), rowsPerBatch(job, rowTokens)), job.accumulate)) {
+    yield () => readDocumentBatches(records, batches)
   }
-  if (step.length > 0) yield step
 }
 
-function* pairSteps(rows: readonly PairRow[], job: TrainingJob): Generator<PlannedStep> {
+function rowsPerBatch({ batch }: TrainingJob, rowTokens: number): number {
+  if (!('tokens' in batch)) internal('a batch of pairs for documents')
+  return Math.max(1, Math.floor(batch.tokens / rowTokens))
+}
+
+async function readDocumentBatches({ rows }: DocumentRecords, batches: readonly Piece[][][]): Promise<PlannedBatch[]> {
+  const numbers = [...new Set(batches.flat(2).map(({ document }) => document))]
+  const documents = new Map((await rows.read(numbers)).map((document, i) => [numbers[i]!, document]))
+  const documentOf = (number: number) => documents.get(number) ?? internal('a document that was not read')
+  return batches.map((batch) => {
+    const laidOut = batch.map((pieces) => layOutRow(pieces, documentOf))
+    return { rows: laidOut.map(({ row }) => row), ids: laidOut.flatMap(({ ids }) => ids), trees: [] }
+  })
+}
+
+function* pairSteps({ rows, questions }: PairRecords, job: TrainingJob): Generator<StepReader> {
   const epochs = epochsOf(job)
   function* allPairs() {
     for (let epoch = 0; epoch < epochs; epoch++) {
-      const count = Math.round(Math.min(1, epochs - epoch) * rows.length)
-      yield* orderPairs(rows, job.seed, epoch).slice(0, count)
+      const count = Math.round(Math.min(1, epochs - epoch) * questions.length)
+      yield* orderPairs(questions, job.seed, epoch).subarray(0, count)
     }
   }
-  for (const pairs of inGroups(allPairs(), pairsOf(job))) yield planPairs(pairs, job)
+  for (const numbers of inGroups(allPairs(), pairsOf(job))) {
+    yield async () => {
+      const pairs = await rows.read(numbers)
+      return planPairs(
+        pairs.map((pair, i) => ({ ...pair, number: numbers[i]! })),
+        job,
+      )
+    }
+  }
 }
 
-function planPairs(pairs: readonly PairRow[], job: TrainingJob): PlannedStep {
+/** Pairs as micro-batches of trees. */
+export function planPairs(pairs: readonly NumberedPair[], job: TrainingJob): PlannedStep {
   const { maxTokens } = 'maxTokens' in job.batch ? job.batch : internal('a batch of tokens for pairs')
   return divideTrees(growTrees(pairs, maxTokens), maxTokens, job.accumulate).map((trees) => ({
     rows: trees.map(({ row }) => row),
@@ -176,28 +164,37 @@ function* inGroups<T>(items: Iterable<T>, size: number): Generator<T[]> {
 }
 
 /** All of an evaluation file as micro-batches: documents longest first, since like lengths pad least. */
-export function planEvaluation(records: Records, job: TrainingJob, rowTokens: number): PlannedBatch[] {
-  if (records.kind === 'pairs') return planPairs(records.rows, { ...job, accumulate: 1 })
-  if (!('tokens' in job.batch)) internal('a batch of pairs for documents')
-  const pieces = records.rows.flatMap((document) => cutDocument(document, rowTokens))
-  pieces.sort((a, b) => b.row.segments[0]!.tokens.length - a.row.segments[0]!.tokens.length)
-  const rowsPerBatch = Math.max(1, Math.floor(job.batch.tokens / rowTokens))
-  return [...inGroups(pieces, rowsPerBatch)].map((group) => ({
-    rows: group.map(({ row }) => row),
-    ids: group.flatMap(({ ids }) => ids),
-    trees: [],
-  }))
+export async function* planEvaluation(
+  records: Records,
+  job: TrainingJob,
+  rowTokens: number,
+): AsyncGenerator<PlannedBatch> {
+  if (records.kind === 'pairs') {
+    for await (const pairs of pairWindows([records])) yield* planPairs(pairs, { ...job, accumulate: 1 })
+    return
+  }
+  const pieces: Piece[] = []
+  for (let i = 0; i < records.rows.count; i++) pieces.push(...cutDocument(records.lengths, i, rowTokens))
+  pieces.sort((a, b) => b.to - b.from - (a.to - a.from))
+  for (const group of inGroups(pieces, rowsPerBatch(job, rowTokens))) {
+    yield* await readDocumentBatches(records, [group.map((piece) => [piece])])
+  }
 }
 
 /**
  * An evaluation file's documents packed as training packs them, for engines that average over rows: full rows weigh their
  * tokens alike.
  */
-export function packEvaluation(rows: readonly TokenRow[], rowTokens: number): PlannedBatch[] {
-  return [...packDocuments(rows, rowTokens, 0, 0)].map(({ row, ids }) => ({ rows: [row], ids, trees: [] }))
+export async function* packEvaluation(records: DocumentRecords, rowTokens: number): AsyncGenerator<PlannedBatch> {
+  for (const row of packDocuments(records.lengths, rowTokens, 0, 0)) yield* await readDocumentBatches(records, [[row]])
 }
 
-/** What a loss is divided by: predictions, or pairs. */
+/** What the loss of all of an evaluation file is divided by: predictions, or pairs. */
+export function countAllLosses(records: Records): number {
+  return records.kind === 'documents' ? countPredictions(records.lengths) : records.rows.count
+}
+
+/** What a step's loss is divided by: predictions, or pairs. */
 export function countLosses(batches: readonly PlannedBatch[], objective: TrainingJob['objective']): number {
   return batches.reduce(
     (sum, { rows, trees }) =>
@@ -209,7 +206,7 @@ export function countLosses(batches: readonly PlannedBatch[], objective: Trainin
   )
 }
 
-/** Lays out a micro-batch and its share of the loss; `total` as countLosses gives it for the whole step or set. */
+/** Lays out a micro-batch and its share of the loss; `total` as countLosses or countAllLosses gives it for the whole step or set. */
 export function layOutBatch(
   planned: PlannedBatch,
   objective: TrainingJob['objective'],
@@ -220,9 +217,13 @@ export function layOutBatch(
   const batch = makeBatch(planned.rows, chunk)
   const size = batch.targets.length
   if (objective.kind === 'next-token') return { batch, weights: nextTokenWeights(batch.predictions, size, total) }
-  const score = (key: string) => reference.get(key) ?? internal('a response without reference score')
-  const margin = (chosen: string, rejected: string) => score(chosen) - score(rejected)
+  const margin = ({ number }: NumberedPair) => referenceOf(reference, number, 0) - referenceOf(reference, number, 1)
   return { batch, weights: preferenceWeights(planned.trees, size, total, objective, margin) }
+}
+
+/** The log-probability of a pair's chosen (0) or rejected (1) response under the reference. */
+export function referenceOf(reference: ReferenceScores, pair: number, side: 0 | 1): number {
+  return reference[2 * pair + side] ?? internal('a response without reference score')
 }
 
 /** Adds up log-probabilities by response, in double. */

@@ -3,6 +3,7 @@
 import { type FileHandle, mkdir, open } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { readChunks, writeError } from '../base/files.ts'
+import { LineIndex } from '../base/line-index.ts'
 
 const lineFeed = 10
 
@@ -11,15 +12,14 @@ export class RecordStore<T> {
   private readonly file: FileHandle
   /** Bytes of whole lines. */
   private end = 0
-  /** Of each number, where its line starts, -1 where it has none, and how long it is. */
-  private readonly starts: Float64Array
-  private readonly lengths: Uint32Array
+  private readonly lines = new LineIndex()
+  /** Of each number, its record's line, -1 where it has none. */
+  private readonly lineOf: Int32Array
 
   private constructor(path: string, file: FileHandle, count: number) {
     this.path = path
     this.file = file
-    this.starts = new Float64Array(count).fill(-1)
-    this.lengths = new Uint32Array(count)
+    this.lineOf = new Int32Array(count).fill(-1)
   }
 
   /**
@@ -42,12 +42,12 @@ export class RecordStore<T> {
   }
 
   has(number: number): boolean {
-    return this.starts[number]! >= 0
+    return this.lineOf[number]! >= 0
   }
 
   /** How many numbers have a record. */
   count(): number {
-    return this.starts.reduce((sum, start) => sum + (start >= 0 ? 1 : 0), 0)
+    return this.lineOf.reduce((sum, line) => sum + (line >= 0 ? 1 : 0), 0)
   }
 
   /** A full disk is a UserError. */
@@ -63,9 +63,7 @@ export class RecordStore<T> {
 
   /** The record of a number that has one. */
   async read(number: number): Promise<T> {
-    const bytes = Buffer.alloc(this.lengths[number]!)
-    await this.file.read(bytes, 0, bytes.length, this.starts[number]!)
-    return JSON.parse(bytes.toString()) as T
+    return (await this.lines.read(this.file, this.lineOf[number]!)) as T
   }
 
   close(): Promise<void> {
@@ -73,10 +71,7 @@ export class RecordStore<T> {
   }
 
   private note(number: number | undefined, length: number): void {
-    if (number !== undefined) {
-      this.starts[number] = this.end
-      this.lengths[number] = length
-    }
+    if (number !== undefined) this.lineOf[number] = this.lines.add(this.end, length)
     this.end += length
   }
 

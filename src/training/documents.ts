@@ -1,5 +1,5 @@
-// Next-token training: documents shuffled, cut where longer than a row, packed into rows; no token is lost.
-import { UserError } from '../base/errors.ts'
+// Next-token training: documents shuffled, cut where longer than a row, packed into rows; no token is lost. All of that is
+// planned by lengths alone: the tokens of a row are wanted only when it is laid out.
 import { Random } from '../base/random.ts'
 import { joinRows, type Row } from './batch.ts'
 
@@ -8,6 +8,20 @@ export interface Document {
   id: string
   tokens: readonly number[]
   lossFrom: number
+}
+
+/** Of documents by number: how many tokens each has, and its lossFrom. */
+export interface DocumentLengths {
+  tokens: ArrayLike<number>
+  lossFrom: ArrayLike<number>
+}
+
+/** What of a document stands in one row: its tokens from `from` to before `to`, of which those from `predictsFrom` on predict their next one. */
+export interface Piece {
+  document: number
+  from: number
+  to: number
+  predictsFrom: number
 }
 
 /** A row and the documents that stand in it. */
@@ -19,69 +33,64 @@ export interface DocumentRow {
 /** Rows that wait for a document that fits: more pack tighter, but move documents further from their place in the order. */
 const openRows = 64
 
-/** Checks token ids against the vocabulary. */
-export function checkDocuments(file: string, documents: readonly Document[], vocabularySize: number): void {
-  if (documents.length === 0) throw new UserError(`${file}: holds no documents.`)
-  if (!documents.some(({ tokens, lossFrom }) => tokens.length > Math.max(1, lossFrom))) {
-    throw new UserError(`${file}: no document has a token with a loss (tokens after lossFrom and after its first one).`)
-  }
-  for (const { id, tokens } of documents) {
-    const bad = tokens.find((token) => !Number.isInteger(token) || token < 0 || token >= vocabularySize)
-    if (bad !== undefined) {
-      throw new UserError(
-        `${file}: document ${id} has the token ${bad}, the model's vocabulary has ${vocabularySize}. It was tokenised for another model.`,
-      )
-    }
-  }
-}
-
 /**
  * The rows of one pass over the documents, in an order fixed by seed and epoch. `share` below 1 takes that share of them.
  * A document of n tokens needs n - 1 places, as nothing is predicted from its last one; one that needs more than
  * `rowTokens` is cut into pieces, each predicting on from where the last one ended.
  */
 export function* packDocuments(
-  documents: readonly Document[],
+  documents: DocumentLengths,
   rowTokens: number,
   seed: number,
   epoch: number,
   share = 1,
-): Generator<DocumentRow> {
-  const order = new Random(seed, 'documents', epoch).shuffled(documents)
-  const taken = order.slice(0, Math.round(share * order.length))
-  const open: { rows: DocumentRow[]; free: number }[] = []
-  for (const piece of taken.flatMap((document) => cutDocument(document, rowTokens))) {
-    const size = piece.row.segments[0]?.tokens.length ?? 0
-    // The fullest row that still has room.
-    let best: (typeof open)[number] | undefined
-    for (const row of open) if (row.free >= size && (best === undefined || row.free < best.free)) best = row
-    if (best === undefined) {
-      if (open.length === openRows) yield close(open)
-      best = { rows: [], free: rowTokens }
-      open.push(best)
+): Generator<Piece[]> {
+  const order = new Random(seed, 'documents', epoch).order(documents.tokens.length)
+  const open: { pieces: Piece[]; free: number }[] = []
+  for (const document of order.subarray(0, Math.round(share * order.length))) {
+    for (const piece of cutDocument(documents, document, rowTokens)) {
+      const size = piece.to - piece.from
+      // The fullest row that still has room.
+      let best: (typeof open)[number] | undefined
+      for (const row of open) if (row.free >= size && (best === undefined || row.free < best.free)) best = row
+      if (best === undefined) {
+        if (open.length === openRows) yield open.shift()?.pieces ?? []
+        best = { pieces: [], free: rowTokens }
+        open.push(best)
+      }
+      best.pieces.push(piece)
+      best.free -= size
     }
-    best.rows.push(piece)
-    best.free -= size
   }
-  while (open.length > 0) yield close(open)
+  for (const { pieces } of open) yield pieces
 }
 
-/** Takes out the oldest row. */
-function close(open: { rows: DocumentRow[] }[]): DocumentRow {
-  const rows = open.shift()?.rows ?? []
-  return { row: joinRows(rows.map(({ row }) => row)), ids: [...new Set(rows.flatMap(({ ids }) => ids))] }
-}
-
-/** A document as rows of at most `rowTokens`; none if nothing in it is predicted. */
-export function cutDocument({ id, tokens, lossFrom }: Document, rowTokens: number): DocumentRow[] {
-  const pieces: DocumentRow[] = []
-  for (let start = 0; start < tokens.length - 1; start += rowTokens) {
-    const end = Math.min(start + rowTokens, tokens.length - 1)
-    const row: Row = { segments: [{ tokens: tokens.slice(start, end), firstPosition: 0 }], predictions: [] }
-    for (let i = Math.max(start, lossFrom - 1); i < end; i++) {
-      row.predictions.push({ place: i - start, target: tokens[i + 1] as number })
-    }
-    if (row.predictions.length > 0) pieces.push({ row, ids: [id] })
+/** A document as pieces of at most `rowTokens`; none if nothing in it is predicted. */
+export function cutDocument({ tokens, lossFrom }: DocumentLengths, document: number, rowTokens: number): Piece[] {
+  const pieces: Piece[] = []
+  const places = tokens[document]! - 1
+  for (let from = 0; from < places; from += rowTokens) {
+    const to = Math.min(from + rowTokens, places)
+    const predictsFrom = Math.max(from, lossFrom[document]! - 1)
+    if (predictsFrom < to) pieces.push({ document, from, to, predictsFrom })
   }
   return pieces
+}
+
+/** Predictions that documents have, however they are cut. */
+export function countPredictions({ tokens, lossFrom }: DocumentLengths): number {
+  let count = 0
+  for (let i = 0; i < tokens.length; i++) count += Math.max(0, tokens[i]! - Math.max(1, lossFrom[i]!))
+  return count
+}
+
+/** Pieces behind one another in one row; `documentOf` knows the tokens. */
+export function layOutRow(pieces: readonly Piece[], documentOf: (number: number) => Document): DocumentRow {
+  const rows = pieces.map(({ document, from, to, predictsFrom }): Row => {
+    const { tokens } = documentOf(document)
+    const row: Row = { segments: [{ tokens: tokens.slice(from, to), firstPosition: 0 }], predictions: [] }
+    for (let i = predictsFrom; i < to; i++) row.predictions.push({ place: i - from, target: tokens[i + 1] as number })
+    return row
+  })
+  return { row: joinRows(rows), ids: [...new Set(pieces.map(({ document }) => documentOf(document).id))] }
 }

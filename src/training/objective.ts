@@ -2,7 +2,7 @@
 import { internal } from '../base/errors.ts'
 import { add, constant, matmul, multiply, negate, reshape, softplus, subtract, sum } from '../graph/build.ts'
 import type { Value } from '../graph/value.ts'
-import type { PreferenceTree } from './preference-groups.ts'
+import type { Pair, PreferenceTree } from './preference-groups.ts'
 
 /** The loss's weights for the N predictions and P pairs of a micro-batch. */
 export interface ObjectiveWeights {
@@ -82,12 +82,12 @@ export interface PreferenceLoss {
  * Each pair adds -log sigmoid(...) / total and alpha x its chosen response's mean of -logp / total (the paper's own mean a sequence).
  * `total`: pairs of the whole optimizer step; `referenceMargin`: see PairWeights.
  */
-export function preferenceWeights(
-  trees: readonly PreferenceTree[],
+export function preferenceWeights<P extends Pair>(
+  trees: readonly PreferenceTree<P>[],
   size: number,
   total: number,
   { loss, alpha }: PreferenceLoss,
-  referenceMargin: (chosenKey: string, rejectedKey: string) => number,
+  referenceMargin: (pair: P) => number,
 ): ObjectiveWeights & { pairs: PairWeights } {
   const count = trees.reduce((sum, tree) => sum + tree.pairs.length, 0)
   const tokenWeights = new Float32Array(size)
@@ -96,9 +96,9 @@ export function preferenceWeights(
   let k = 0
   let start = 0
   for (const { row, responses, pairs } of trees) {
-    for (const pair of pairs) {
-      const chosen = responses[pair.chosen] ?? internal('a pair without its chosen response')
-      const rejected = responses[pair.rejected] ?? internal('a pair without its rejected response')
+    for (const { pair, ...sides } of pairs) {
+      const chosen = responses[sides.chosen] ?? internal('a pair without its chosen response')
+      const rejected = responses[sides.rejected] ?? internal('a pair without its rejected response')
       matrix.fill(1, k * size + start + chosen.from, k * size + start + chosen.to)
       // A response that is both adds up to nothing.
       for (let t = start + rejected.from; t < start + rejected.to; t++) matrix[k * size + t]! -= 1
@@ -106,7 +106,7 @@ export function preferenceWeights(
         const share = alpha / (total * (chosen.to - chosen.from))
         for (let t = start + chosen.from; t < start + chosen.to; t++) tokenWeights[t]! += share
       }
-      referenceMargins[k++] = referenceMargin(chosen.key, rejected.key)
+      referenceMargins[k++] = referenceMargin(pair)
     }
     start += row.predictions.length
   }

@@ -1,5 +1,4 @@
 // Preference training: the pairs of one question as a tree, its prompt computed once and every distinct response hanging from it.
-import { UserError } from '../base/errors.ts'
 import { Random } from '../base/random.ts'
 import { type Row, rowLength } from './batch.ts'
 
@@ -21,33 +20,28 @@ export interface Response {
 }
 
 /** Pairs of one prompt as one row; `pairs` point into `responses`. */
-export interface PreferenceTree {
+export interface PreferenceTree<P extends Pair = Pair> {
   row: Row
   responses: Response[]
-  pairs: { pair: Pair; chosen: number; rejected: number }[]
+  pairs: { pair: P; chosen: number; rejected: number }[]
 }
 
-/** Checks token ids and that no part of a pair is empty. */
-export function checkPairs(file: string, pairs: readonly Pair[], vocabularySize: number): void {
-  if (pairs.length === 0) throw new UserError(`${file}: holds no preference pairs.`)
-  for (const { id, promptTokens, chosenTokens, rejectedTokens } of pairs) {
-    for (const [name, tokens] of Object.entries({ promptTokens, chosenTokens, rejectedTokens })) {
-      if (tokens.length === 0) throw new UserError(`${file}: pair ${id} has no ${name}.`)
-      const bad = tokens.find((token) => !Number.isInteger(token) || token < 0 || token >= vocabularySize)
-      if (bad !== undefined) {
-        throw new UserError(
-          `${file}: pair ${id} has the token ${bad} in ${name}, the model's vocabulary has ${vocabularySize}. It was tokenised for another model.`,
-        )
-      }
-    }
+/**
+ * The pairs of one pass, by number, in an order fixed by seed and epoch: questions are shuffled, the pairs of one stay together.
+ * @param questions each pair's question, these numbered in the order in which they first come.
+ */
+export function orderPairs(questions: Uint32Array, seed: number, epoch: number): Uint32Array {
+  const counts: number[] = []
+  for (const question of questions) counts[question] = (counts[question] ?? 0) + 1
+  const places = new Uint32Array(counts.length)
+  let place = 0
+  for (const question of new Random(seed, 'pairs', epoch).order(counts.length)) {
+    places[question] = place
+    place += counts[question]!
   }
-}
-
-/** The pairs of one pass in an order fixed by seed and epoch: questions are shuffled, the pairs of one stay together. */
-export function orderPairs<P extends Pair>(pairs: readonly P[], seed: number, epoch: number): P[] {
-  const questions = new Map<string, P[]>()
-  for (const pair of pairs) questions.set(pair.question, [...(questions.get(pair.question) ?? []), pair])
-  return new Random(seed, 'pairs', epoch).shuffled([...questions.values()]).flat()
+  const order = new Uint32Array(questions.length)
+  for (const [pair, question] of questions.entries()) order[places[question]!++] = pair
+  return order
 }
 
 /** What the same response to the same prompt is known by. */
@@ -59,9 +53,9 @@ export function responseKey(promptTokens: readonly number[], responseTokens: rea
  * Trees of the pairs, those of equal prompts together as long as the tree stays within `maxTokens`
  * (one pair alone may exceed it: pairs are not cut).
  */
-export function growTrees(pairs: readonly Pair[], maxTokens: number): PreferenceTree[] {
-  const trees: PreferenceTree[] = []
-  const latest = new Map<string, PreferenceTree>()
+export function growTrees<P extends Pair>(pairs: readonly P[], maxTokens: number): PreferenceTree<P>[] {
+  const trees: PreferenceTree<P>[] = []
+  const latest = new Map<string, PreferenceTree<P>>()
   for (const pair of pairs) {
     const prompt = pair.promptTokens.join(' ')
     let tree = latest.get(prompt)
@@ -108,10 +102,10 @@ function hang(tree: PreferenceTree, promptTokens: readonly number[], response: r
  * Divides trees into micro-batches of at most `maxTokens` (rows x longest row) and into at least `parts` of them
  * where there are as many trees; trees of like length stand together.
  */
-export function divideTrees(trees: readonly PreferenceTree[], maxTokens: number, parts: number): PreferenceTree[][] {
+export function divideTrees<T extends PreferenceTree>(trees: readonly T[], maxTokens: number, parts: number): T[][] {
   const byLength = [...trees].sort((a, b) => rowLength(b.row) - rowLength(a.row))
   const most = Math.ceil(trees.length / parts)
-  const batches: PreferenceTree[][] = []
+  const batches: T[][] = []
   for (const tree of byLength) {
     const current = batches.at(-1)
     const longest = current?.[0] === undefined ? 0 : rowLength(current[0].row)

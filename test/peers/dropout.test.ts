@@ -11,8 +11,8 @@ import { dropoutMultiplier, dropoutThreshold } from '../../src/graph/dropout.ts'
 import { openCheckpoint } from '../../src/model/checkpoint.ts'
 import { layerName, noiseWidth } from '../../src/model/weights.ts'
 import { makeBatch } from '../../src/training/batch.ts'
-import { cutDocument } from '../../src/training/documents.ts'
 import { nextTokenWeights } from '../../src/training/objective.ts'
+import { cutRows } from '../document-rows.ts'
 import { differenceOverNorm, largestDifference } from './differences.ts'
 import { runPeer } from './peer.ts'
 import { smallShape } from './shapes.ts'
@@ -47,7 +47,7 @@ it("gives PEFT's log-probabilities and gradients", async () => {
     graphs: { step: true, forward: false },
   })
   for (const { name } of learner.segments) learner.view(name).set(await checkpoint.read(name))
-  const batch = makeBatch(cutDocument({ id: 'a', tokens, lossFrom: 1 }, 64).map(({ row }) => row))
+  const batch = makeBatch(cutRows({ id: 'a', tokens, lossFrom: 1 }, 64).map(({ row }) => row))
   const weights = nextTokenWeights(batch.predictions, batch.targets.length, batch.predictions)
   const logProbabilities = await learner.differentiate(batch, weights, false, new Random(2, 'noise'))
   await learner.release()

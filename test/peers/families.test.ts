@@ -9,9 +9,9 @@ import { readSafetensorsHeader, readTensor } from '../../src/formats/safetensors
 import { openCheckpoint } from '../../src/model/checkpoint.ts'
 import { loadModelConfig } from '../../src/model/config.ts'
 import { makeBatch } from '../../src/training/batch.ts'
-import { cutDocument } from '../../src/training/documents.ts'
 import { nextTokenWeights } from '../../src/training/objective.ts'
 import { gradientOutput } from '../../src/training/step-graph.ts'
+import { cutRows } from '../document-rows.ts'
 import { openForward } from '../forward.ts'
 import { differenceOverNorm, largestDifference } from './differences.ts'
 import { runPeer } from './peer.ts'
@@ -102,7 +102,7 @@ describe.each(Object.keys(families))('%s', (family) => {
     const learning = { kind: 'full' as const }
     const learner = await Learner.compile({ checkpoint, learning, positions: longest, chunk: 0, threads: 2, graphs })
     for (const segment of learner.segments) learner.view(segment.name).set(await checkpoint.read(segment.name))
-    const batch = makeBatch(cutDocument({ id: 'a', tokens, lossFrom: 1 }, longest).map(({ row }) => row))
+    const batch = makeBatch(cutRows({ id: 'a', tokens, lossFrom: 1 }, longest).map(({ row }) => row))
     await learner.differentiate(
       batch,
       nextTokenWeights(batch.predictions, batch.targets.length, batch.predictions),

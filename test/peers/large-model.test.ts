@@ -10,9 +10,9 @@ import { readSafetensorsHeader, readTensor } from '../../src/formats/safetensors
 import { headChunk, openCheckpoint } from '../../src/model/checkpoint.ts'
 import { linearLayers } from '../../src/model/weights.ts'
 import { makeBatch } from '../../src/training/batch.ts'
-import { cutDocument } from '../../src/training/documents.ts'
 import { nextTokenWeights } from '../../src/training/objective.ts'
 import { gradientOutput } from '../../src/training/step-graph.ts'
+import { cutRows } from '../document-rows.ts'
 import { openForward } from '../forward.ts'
 import { qwenShape } from '../large-model.ts'
 import { differenceOverNorm, largestDifference } from './differences.ts'
@@ -65,7 +65,7 @@ it("gives every adapter's gradient", async () => {
   })
   for (const { name } of learner.segments) learner.view(name).set(await checkpoint.read(name))
   const batch = makeBatch(
-    cutDocument({ id: 'a', tokens, lossFrom: 1 }, positions).map(({ row }) => row),
+    cutRows({ id: 'a', tokens, lossFrom: 1 }, positions).map(({ row }) => row),
     headChunk(checkpoint.config),
   )
   const weights = nextTokenWeights(batch.predictions, batch.targets.length, batch.predictions)

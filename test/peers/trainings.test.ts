@@ -8,7 +8,8 @@ import { Random } from '../../src/base/random.ts'
 import type { PairRow, TokenRow } from '../../src/data/records.ts'
 import { train } from '../../src/engine/embedded/train.ts'
 import type { Objective, TrainingJob } from '../../src/engine/engine.ts'
-import { planSteps, type Records } from '../../src/engine/training-data.ts'
+import { planSteps } from '../../src/engine/training-data.ts'
+import { readRecords } from '../../src/engine/training-records.ts'
 import { readSafetensorsHeader, readTensor } from '../../src/formats/safetensors.ts'
 import { plainSettings } from '../training-example.ts'
 import { differenceOverNorm } from './differences.ts'
@@ -86,12 +87,13 @@ function makeJob(name: string): TrainingJob {
 }
 
 /** What the peer is told: files, settings, and the records of each step. */
-function describe(name: string) {
+async function describe(name: string) {
   const { model, objective, ...job } = makeJob(name)
-  const records: Records =
-    objective.kind === 'preference' ? { kind: 'pairs', rows: pairs } : { kind: 'documents', rows: documents }
-  const byId = new Map<string, TokenRow | PairRow>(records.rows.map((row) => [row.id, row]))
-  const plan = [...planSteps(records, makeJob(name), rowTokens)]
+  const rows: readonly (TokenRow | PairRow)[] = objective.kind === 'preference' ? pairs : documents
+  const byId = new Map(rows.map((row) => [row.id, row]))
+  const limits = { vocabularySize: smallShape.vocab_size, contextTokens: 256 }
+  const records = await readRecords(job.trainingFile, objective, limits)
+  const plan = await Promise.all([...planSteps(records, makeJob(name), rowTokens)].map((read) => read()))
   return {
     ...job,
     model: model.folder,
@@ -119,7 +121,9 @@ beforeAll(async () => {
     adapters: [{ model: models.qwen3, folder: adapter, r: 8, lora_alpha: 16, target_modules: lora.targetModules }],
   })
   const names = Object.keys(cases)
-  const reply = await runPeer<{ losses: number[][] }>('trainings.py', { trainings: names.map(describe) })
+  const reply = await runPeer<{ losses: number[][] }>('trainings.py', {
+    trainings: await Promise.all(names.map(describe)),
+  })
   for (const [i, name] of names.entries()) losses.set(name, reply.losses[i]!)
 })
 afterAll(() => {

@@ -2,7 +2,8 @@
 import { loadModelConfig, type ModelConfig } from '../../model/config.ts'
 import { adapterShapes, countValues, weightShapes } from '../../model/weights.ts'
 import type { Estimate, TrainingJob } from '../engine.ts'
-import { countSteps, documentRowTokens, planSteps, readRecords } from '../training-data.ts'
+import { countSteps, documentRowTokens, planSteps } from '../training-data.ts'
+import { readRecords } from '../training-records.ts'
 import { type OpenSettings, requireCard, settingsFor } from './choose.ts'
 import { gpuMemory, type JobSize, totalBytes, trainingTime } from './memory.ts'
 
@@ -14,13 +15,13 @@ const sampledSteps = 20
 export async function estimateOnCluster(job: TrainingJob, open: OpenSettings): Promise<Estimate> {
   const config = await loadModelConfig(job.model.folder)
   const settings = settingsFor(open, heldBy(job), sizeOf(job, config))
-  const records = await readRecords(job.trainingFile, job.objective, config.vocabularySize)
+  const records = await readRecords(job.trainingFile, job.objective, config)
   const rowTokens = documentRowTokens(job, config.contextTokens)
   const steps = countSteps(records, job, rowTokens)
   let tokens = 0
   let sampled = 0
-  for (const step of planSteps(records, job, rowTokens)) {
-    for (const { rows, trees } of step) {
+  for (const read of planSteps(records, job, rowTokens)) {
+    for (const { rows, trees } of await read()) {
       for (const row of rows) tokens += row.segments.reduce((sum, segment) => sum + segment.tokens.length, 0)
       // A pair's prompt is computed with each of its responses.
       for (const tree of trees) tokens += (2 * tree.pairs.length - 1) * (tree.row.segments[0]?.tokens.length ?? 0)

@@ -2,23 +2,18 @@
 import { UserError } from '../../base/errors.ts'
 import { type ArrowSplit, writeArrowDataset } from '../../data/arrow-dataset.ts'
 import { loadModelConfig } from '../../model/config.ts'
-import type { Pair } from '../../training/preference-groups.ts'
 import type { TrainingJob } from '../engine.ts'
 import {
   countSteps,
   documentRowTokens,
-  longestRow,
   type PlannedBatch,
   packEvaluation,
   planEvaluation,
   planSteps,
-  type Records,
-  readRecords,
+  readSteps,
 } from '../training-data.ts'
-
-/** A row: every list as long as the others of its sequence. */
-type Lists = Readonly<Record<string, readonly number[]>>
-type PackedRow = PlannedBatch['rows'][number]
+import { type Records, readRecords } from '../training-records.ts'
+import { emptyRow, type Lists, mediaColumns, packedColumns, packedRow, pairColumns, pairRow } from './row-lists.ts'
 
 /** Means over pairs, in tokens. */
 export interface ResponseLengths {
@@ -41,17 +36,6 @@ export interface TrainingRows {
   longest: number
 }
 
-/** Labels of places without a loss. */
-const ignored = -100
-/** LLaMA-Factory pads batches to multiples of this, with the tokenizer's pad and without positions: rows are padded already. */
-const rowMultiple = 8
-
-const packedColumns = ['input_ids', 'attention_mask', 'position_ids', 'labels']
-const pairColumns = ['chosen', 'rejected'].flatMap((side) =>
-  ['input_ids', 'attention_mask', 'labels'].map((name) => `${side}_${name}`),
-)
-const mediaColumns = ['images', 'videos', 'audios']
-
 /** Name of an evaluation set's split, as LLaMA-Factory wants it. */
 const splitName = (set: string) => `validation_${set}`
 
@@ -62,9 +46,8 @@ const splitName = (set: string) => `validation_${set}`
  */
 export async function writeTrainingRows(folder: string, job: TrainingJob, processes: number): Promise<TrainingRows> {
   const config = await loadModelConfig(job.model.folder)
-  const read = (file: string) => readRecords(file, job.objective, config.vocabularySize)
+  const read = (file: string) => readRecords(file, job.objective, config)
   const records = await read(job.trainingFile)
-  longestRow(job.trainingFile, records, job, config.contextTokens)
   const rowTokens = documentRowTokens(job, config.contextTokens)
   const rowsPerStep = countRowsPerStep(job, rowTokens)
   if (rowsPerStep % processes !== 0) {
@@ -86,14 +69,13 @@ export async function writeTrainingRows(folder: string, job: TrainingJob, proces
   const splits: ArrowSplit[] = [split('train', records, trainingRows(records, job, rowTokens, made))]
   for (const [set, file] of Object.entries(job.evaluationFiles)) {
     const held = await read(file)
-    longestRow(file, held, job, config.contextTokens)
     splits.push(split(splitName(set), held, evaluationRows(set, held, job, rowTokens, made)))
   }
   await writeArrowDataset(folder, splits)
   return made
 }
 
-function split(name: string, { kind }: Records, rows: Iterable<Lists>): ArrowSplit {
+function split(name: string, { kind }: Records, rows: AsyncIterable<Lists>): ArrowSplit {
   return kind === 'pairs'
     ? { name, columns: pairColumns, nullColumns: mediaColumns, rows }
     : { name, columns: packedColumns, rows }
@@ -103,17 +85,22 @@ function countRowsPerStep({ batch, accumulate }: TrainingJob, rowTokens: number)
   return 'pairs' in batch ? batch.pairs : Math.max(1, Math.floor(batch.tokens / rowTokens)) * accumulate
 }
 
-function* trainingRows(records: Records, job: TrainingJob, rowTokens: number, made: TrainingRows): Generator<Lists> {
+async function* trainingRows(
+  records: Records,
+  job: TrainingJob,
+  rowTokens: number,
+  made: TrainingRows,
+): AsyncGenerator<Lists> {
   const { rowsPerStep } = made
   const first: Lists[] = []
   let last = 0
-  for (const step of planSteps(records, job, rowTokens)) {
+  for await (const step of readSteps(planSteps(records, job, rowTokens))) {
     made.stepTokens.push(countLossTokens(step))
-    made.stepLengths?.push(meanLengths(step))
+    made.stepLengths?.push(meanLengths(addLengths({ pairs: 0, chosen: 0, rejected: 0 }, step)))
     last = 0
     for (const row of rowsOf(step)) {
       made.longest = Math.max(made.longest, longestList(row))
-      if (first.length < rowsPerStep) first.push(row)
+      if (records.kind === 'pairs' && first.length < rowsPerStep) first.push(row)
       last++
       yield row
     }
@@ -125,31 +112,41 @@ function* trainingRows(records: Records, job: TrainingJob, rowTokens: number, ma
   }
 }
 
-function* evaluationRows(
+async function* evaluationRows(
   set: string,
   records: Records,
   job: TrainingJob,
   rowTokens: number,
   made: TrainingRows,
-): Generator<Lists> {
+): AsyncGenerator<Lists> {
   const planned =
-    records.kind === 'pairs' ? planEvaluation(records, job, rowTokens) : packEvaluation(records.rows, rowTokens)
-  made.evaluations[set] = {
-    tokens: countLossTokens(planned),
-    ...(records.kind === 'pairs' && { lengths: meanLengths(planned) }),
+    records.kind === 'pairs' ? planEvaluation(records, job, rowTokens) : packEvaluation(records, rowTokens)
+  let tokens = 0
+  const lengths = { pairs: 0, chosen: 0, rejected: 0 }
+  for await (const batch of planned) {
+    tokens += countLossTokens([batch])
+    addLengths(lengths, [batch])
+    yield* rowsOf([batch])
   }
-  yield* rowsOf(planned)
+  made.evaluations[set] = { tokens, ...(records.kind === 'pairs' && { lengths: meanLengths(lengths) }) }
 }
 
 function countLossTokens(batches: readonly PlannedBatch[]): number {
   return batches.reduce((sum, { rows }) => sum + rows.reduce((all, { predictions }) => all + predictions.length, 0), 0)
 }
 
-function meanLengths(step: readonly PlannedBatch[]): ResponseLengths {
-  const pairs = step.flatMap(({ trees }) => trees.flatMap((tree) => tree.pairs.map(({ pair }) => pair)))
-  const mean = (length: (pair: (typeof pairs)[number]) => number) =>
-    pairs.reduce((sum, pair) => sum + length(pair), 0) / pairs.length
-  return { chosen: mean((pair) => pair.chosenTokens.length), rejected: mean((pair) => pair.rejectedTokens.length) }
+/** Adds the response lengths of a step's pairs. */
+function addLengths(sums: ResponseLengths & { pairs: number }, step: readonly PlannedBatch[]): typeof sums {
+  for (const { pair } of step.flatMap(({ trees }) => trees.flatMap(({ pairs }) => pairs))) {
+    sums.pairs++
+    sums.chosen += pair.chosenTokens.length
+    sums.rejected += pair.rejectedTokens.length
+  }
+  return sums
+}
+
+function meanLengths({ pairs, chosen, rejected }: ResponseLengths & { pairs: number }): ResponseLengths {
+  return { chosen: chosen / pairs, rejected: rejected / pairs }
 }
 
 function longestList(row: Lists): number {
@@ -163,76 +160,4 @@ function* rowsOf(batches: readonly PlannedBatch[]): Generator<Lists> {
       yield pairRow(pair)
     }
   }
-}
-
-/**
- * Documents behind one another: attention_mask numbers them from 1 and positions restart at each, so that they stay apart.
- * Each ends with its last target as an input too, which predicts nothing: models shift labels by one place.
- */
-export function packedRow({ segments, predictions }: PackedRow): Lists {
-  const row = {
-    input_ids: [] as number[],
-    attention_mask: [] as number[],
-    position_ids: [] as number[],
-    labels: [] as number[],
-  }
-  let start = 0
-  let next = 0
-  for (const [number, { tokens }] of segments.entries()) {
-    const targets = new Map<number, number>()
-    for (; next < predictions.length && (predictions[next]?.place ?? 0) < start + tokens.length; next++) {
-      const { place, target } = predictions[next] as { place: number; target: number }
-      targets.set(place - start, target)
-    }
-    const closing = targets.get(tokens.length - 1)
-    const ids = closing === undefined ? tokens : [...tokens, closing]
-    for (const [i, id] of ids.entries()) {
-      row.input_ids.push(id)
-      row.attention_mask.push(number + 1)
-      row.position_ids.push(i)
-      row.labels.push(targets.get(i - 1) ?? ignored)
-    }
-    start += tokens.length
-  }
-  while (row.input_ids.length % rowMultiple !== 0) pad(row, 0)
-  return row
-}
-
-/** A row that is seen and has no loss. */
-function emptyRow(): Lists {
-  const row = {
-    input_ids: [] as number[],
-    attention_mask: [] as number[],
-    position_ids: [] as number[],
-    labels: [] as number[],
-  }
-  while (row.input_ids.length < rowMultiple) pad(row, 1, row.input_ids.length)
-  return row
-}
-
-function pad(
-  row: Record<'input_ids' | 'attention_mask' | 'position_ids' | 'labels', number[]>,
-  document: number,
-  position = 0,
-): void {
-  row.input_ids.push(0)
-  row.attention_mask.push(document)
-  row.position_ids.push(position)
-  row.labels.push(ignored)
-}
-
-/** Both sides as long as the longer one, so that nothing is padded with a token that the model may not have. */
-export function pairRow({ promptTokens, chosenTokens, rejectedTokens }: Pair): Lists {
-  const longest = promptTokens.length + Math.max(chosenTokens.length, rejectedTokens.length)
-  const length = Math.ceil(longest / rowMultiple) * rowMultiple
-  const side = (name: 'chosen' | 'rejected', response: readonly number[]): Lists => {
-    const ids = [...promptTokens, ...response]
-    const fill = (value: number) => new Array<number>(length - ids.length).fill(value)
-    return {
-      [`${name}_input_ids`]: [...ids, ...fill(0)],
-      [`${name}_attention_mask`]: [...ids.map(() => 1), ...fill(0)],
-      [`${name}_labels`]: [...promptTokens.map(() => ignored), ...response, ...fill(ignored)],
-    }
-  }
-  return { ...side('chosen', chosenTokens), ...side('rejected', rejectedTokens) }
 }

@@ -7,14 +7,8 @@ import { countValues, quantisedShapes } from '../../model/weights.ts'
 import { rowLength } from '../../training/batch.ts'
 import { trainableShapes } from '../../training/step-graph.ts'
 import type { Estimate, TrainingJob } from '../engine.ts'
-import {
-  countSteps,
-  documentRowTokens,
-  type PlannedStep,
-  planSteps,
-  type Records,
-  readRecords,
-} from '../training-data.ts'
+import { countSteps, documentRowTokens, type PlannedStep, planSteps } from '../training-data.ts'
+import { type Records, readRecords } from '../training-records.ts'
 import { isLarge } from './learner.ts'
 
 /** Floating-point operations a second and thread of a step's products, where a single large product reaches 230e9 (see scaleTime): 85 %. */
@@ -37,9 +31,9 @@ const sampledSteps = 20
 /** @param known the model's shape, where it is known already. */
 export async function estimateTraining(job: TrainingJob, known?: ModelConfig): Promise<Estimate> {
   const config = known ?? (await loadModelConfig(job.model.folder))
-  const records = await readRecords(job.trainingFile, job.objective, config.vocabularySize)
+  const records = await readRecords(job.trainingFile, job.objective, config)
   const steps = countSteps(records, job, documentRowTokens(job, config.contextTokens))
-  const { sample, bytes, trainable } = measureMemory(job, config, records)
+  const { sample, bytes, trainable } = await measureMemory(job, config, records)
   const perStep = (sum: number) => sum / Math.max(1, sample.steps)
 
   const full = job.method.kind === 'full'
@@ -79,12 +73,12 @@ export async function estimateTraining(job: TrainingJob, known?: ModelConfig): P
  * What the job's backward pass computes again: layers as it says, or by what memory is free now. Otherwise all is kept, in large models
  * but for what is quick to compute.
  */
-export function chooseRecomputing(
+export async function chooseRecomputing(
   job: TrainingJob,
   config: ModelConfig,
   records: Records,
-): 'none' | 'quick' | 'layers' {
-  const way = chooseWay(job, measureMemory(job, config, records).bytes.none)
+): Promise<'none' | 'quick' | 'layers'> {
+  const way = chooseWay(job, (await measureMemory(job, config, records)).bytes.none)
   return way === 'none' && isLarge(config) ? 'quick' : way
 }
 
@@ -94,10 +88,10 @@ function chooseWay({ recompute = 'auto' }: TrainingJob, bytesKept: number): 'non
 }
 
 /** The job's first steps, and the peak memory that their largest micro-batch takes in each way of recomputing. */
-function measureMemory(job: TrainingJob, config: ModelConfig, records: Records) {
+async function measureMemory(job: TrainingJob, config: ModelConfig, records: Records) {
   const planned: PlannedStep[] = []
-  for (const step of planSteps(records, job, documentRowTokens(job, config.contextTokens))) {
-    if (planned.push(step) === sampledSteps) break
+  for (const read of planSteps(records, job, documentRowTokens(job, config.contextTokens))) {
+    if (planned.push(await read()) === sampledSteps) break
   }
   const sizes = planned.flat().map(({ rows }) => {
     const longest = Math.max(...rows.map(rowLength))

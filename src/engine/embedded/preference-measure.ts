@@ -1,7 +1,7 @@
 // What the curves show of preference training: log-probabilities, margins and lengths, as means over pairs.
 import { internal } from '../../base/errors.ts'
 import type { PreferenceMetrics } from '../../base/progress.ts'
-import { type PlannedBatch, pairKeys, type ReferenceScores, sumResponses } from '../training-data.ts'
+import { type PlannedBatch, pairKeys, type ReferenceScores, referenceOf, sumResponses } from '../training-data.ts'
 
 /** Gathers the pairs of several micro-batches. */
 export class PreferenceMeasure {
@@ -27,8 +27,8 @@ export class PreferenceMeasure {
     const { sums } = this
     for (const { pair } of trees.flatMap((tree) => tree.pairs)) {
       const keys = pairKeys(pair)
-      const lead = (key: string) => scoreOf(policy, key) - scoreOf(this.reference, key)
-      const margin = this.beta * (lead(keys.chosen) - lead(keys.rejected))
+      const lead = (key: string, side: 0 | 1) => scoreOf(policy, key) - referenceOf(this.reference, pair.number, side)
+      const margin = this.beta * (lead(keys.chosen, 0) - lead(keys.rejected, 1))
       sums.chosenLogProbability += scoreOf(policy, keys.chosen)
       sums.rejectedLogProbability += scoreOf(policy, keys.rejected)
       sums.margin += margin

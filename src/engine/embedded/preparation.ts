@@ -6,7 +6,7 @@ import { initialLora } from '../../training/initial-values.ts'
 import type { Learning } from '../../training/step-graph.ts'
 import type { TrainingJob } from '../engine.ts'
 import { LowRankProduct } from '../merging/low-rank.ts'
-import type { Records } from '../training-data.ts'
+import type { Records } from '../training-records.ts'
 import { type Checkpoint, restoreArray } from './checkpoint.ts'
 import { checkAdapter } from './checks.ts'
 import { chooseRecomputing } from './estimate.ts'
@@ -28,7 +28,7 @@ export async function compileLearner(
     positions,
     chunk,
     ...(objective.kind === 'preference' ? { beta: objective.beta } : {}),
-    recompute: chooseRecomputing(job, checkpoint.config, records),
+    recompute: await chooseRecomputing(job, checkpoint.config, records),
     ...(method.kind === 'lora' && method.dropout ? { dropout: method.dropout } : {}),
     threads: job.threads,
     graphs: { step: true, forward: Object.keys(job.evaluationFiles).length > 0 },

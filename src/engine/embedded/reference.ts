@@ -3,12 +3,12 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { internal, UserError } from '../../base/errors.ts'
 import { hashFile, hashJson, readJson, writeJson } from '../../base/files.ts'
-import type { PairRow } from '../../data/records.ts'
 import { openWeights } from '../../formats/weights.ts'
 import { openCheckpoint } from '../../model/checkpoint.ts'
 import { makeBatch } from '../../training/batch.ts'
 import type { ModelReference, TrainingJob } from '../engine.ts'
-import { pairKeys, planEvaluation, type ReferenceScores, sumResponses } from '../training-data.ts'
+import { pairKeys, planPairs, type ReferenceScores, sumResponses } from '../training-data.ts'
+import { type PairRecords, pairWindows } from '../training-records.ts'
 import { Learner } from './learner.ts'
 
 interface KeptScores {
@@ -18,17 +18,19 @@ interface KeptScores {
   sums: number[]
 }
 
-/** Scores of both responses of every pair, from the job's folder where they were computed already. */
+/** Scores of both responses of every pair, for each set, from the job's folder where they were computed already. */
 export async function scoreReference(
   job: TrainingJob,
-  pairs: readonly PairRow[],
+  sets: readonly PairRecords[],
   positions: number,
   chunk: number,
   signal: AbortSignal,
-): Promise<ReferenceScores> {
-  if (job.objective.kind !== 'preference') return new Map()
+): Promise<ReferenceScores[]> {
+  if (job.objective.kind !== 'preference') return []
   const { reference } = job.objective
   const file = join(job.outputFolder, 'reference-scores.json')
+  const pairs: string[] = []
+  for (const { rows } of sets) pairs.push(await hashFile(rows.path))
   const key = hashJson({
     model: await hashModel(reference),
     pairs,
@@ -41,18 +43,19 @@ export async function scoreReference(
     if (error instanceof UserError) return undefined
     throw error
   })) as KeptScores | undefined
-  if (kept?.key === key) return keyScores(pairs, kept.sums)
+  if (kept?.key === key) return divideScores(sets, Float64Array.from(kept.sums))
 
-  const scores = await scorePairs(reference, job, pairs, positions, chunk, signal)
-  const sums = pairs.flatMap((pair) => {
-    const { chosen, rejected } = pairKeys(pair)
-    return [
-      scores.get(chosen) ?? internal('an unscored response'),
-      scores.get(rejected) ?? internal('an unscored response'),
-    ]
+  const sums = await scorePairs(reference, job, sets, positions, chunk, signal)
+  await writeJson(file, { key, sums: [...sums] } satisfies KeptScores)
+  return divideScores(sets, sums)
+}
+
+function divideScores(sets: readonly PairRecords[], sums: Float64Array): ReferenceScores[] {
+  let end = 0
+  return sets.map(({ rows }) => {
+    end += 2 * rows.count
+    return sums.subarray(end - 2 * rows.count, end)
   })
-  await writeJson(file, { key, sums } satisfies KeptScores)
-  return scores
 }
 
 /** Hash of a model's configuration, weights and adapter. */
@@ -70,11 +73,11 @@ export async function hashModel({ folder, adapter, base }: ModelReference): Prom
 async function scorePairs(
   reference: ModelReference,
   job: TrainingJob,
-  pairs: readonly PairRow[],
+  sets: readonly PairRecords[],
   positions: number,
   chunk: number,
   signal: AbortSignal,
-): Promise<Map<string, number>> {
+): Promise<Float64Array> {
   const checkpoint = await openCheckpoint(reference, positions)
   const learner = await Learner.compile({
     checkpoint,
@@ -85,24 +88,22 @@ async function scorePairs(
     graphs: { step: false, forward: true },
   })
   try {
-    const scores = new Map<string, number>()
-    for (const planned of planEvaluation({ kind: 'pairs', rows: [...pairs] }, job, 0)) {
-      signal.throwIfAborted()
-      const logProbabilities = await learner.score(makeBatch(planned.rows, chunk))
-      for (const [key, sum] of sumResponses(planned.trees, logProbabilities)) scores.set(key, sum)
+    const sums = new Float64Array(2 * sets.reduce((sum, { rows }) => sum + rows.count, 0))
+    for await (const pairs of pairWindows(sets)) {
+      const scores = new Map<string, number>()
+      for (const planned of planPairs(pairs, { ...job, accumulate: 1 })) {
+        signal.throwIfAborted()
+        const logProbabilities = await learner.score(makeBatch(planned.rows, chunk))
+        for (const [key, sum] of sumResponses(planned.trees, logProbabilities)) scores.set(key, sum)
+      }
+      for (const pair of pairs) {
+        const { chosen, rejected } = pairKeys(pair)
+        sums[2 * pair.number] = scores.get(chosen) ?? internal('an unscored response')
+        sums[2 * pair.number + 1] = scores.get(rejected) ?? internal('an unscored response')
+      }
     }
-    return scores
+    return sums
   } finally {
     await learner.release()
   }
-}
-
-function keyScores(pairs: readonly PairRow[], sums: readonly number[]): Map<string, number> {
-  const scores = new Map<string, number>()
-  for (const [i, pair] of pairs.entries()) {
-    const { chosen, rejected } = pairKeys(pair)
-    scores.set(chosen, sums[2 * i] ?? internal('too few reference scores'))
-    scores.set(rejected, sums[2 * i + 1] ?? internal('too few reference scores'))
-  }
-  return scores
 }

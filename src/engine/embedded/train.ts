@@ -10,6 +10,7 @@ import { measureLoss, type ObjectiveWeights } from '../../training/objective.ts'
 import { scheduledRate } from '../../training/optimizer.ts'
 import type { TrainingJob } from '../engine.ts'
 import {
+  countAllLosses,
   countLosses,
   countSteps,
   documentRowTokens,
@@ -19,10 +20,11 @@ import {
   type PlannedStep,
   planEvaluation,
   planSteps,
-  type Records,
   type ReferenceScores,
-  readRecords,
+  readSteps,
+  type StepReader,
 } from '../training-data.ts'
+import { type Records, readRecords } from '../training-records.ts'
 import { type Checkpoint, loadBest, loadCheckpoint, saveBest, saveCheckpoint } from './checkpoint.ts'
 import { checkJob, hashJob } from './checks.ts'
 import type { Learner } from './learner.ts'
@@ -36,10 +38,20 @@ interface Session {
   job: TrainingJob
   learner: Learner
   chunk: number
+  /** Of the training file's pairs. */
   reference: ReferenceScores
-  sets: Map<string, PlannedBatch[]>
+  sets: Map<string, MeasuredSet>
   /** A loss above this has exploded. */
   maxLoss: number
+}
+
+/** A step, or a whole set of evaluation. */
+interface MeasuredSet {
+  /** Its micro-batches; those of a file are read anew each time. */
+  batches: () => Iterable<PlannedBatch> | AsyncIterable<PlannedBatch>
+  /** What its loss is divided by. */
+  total: number
+  reference: ReferenceScores
 }
 
 /** Runs a job; see Engine.train. */
@@ -47,28 +59,30 @@ export async function* train(job: TrainingJob, signal: AbortSignal): AsyncGenera
   signal.throwIfAborted()
   checkJob(job)
   const config = await loadModelConfig(job.model.folder)
-  const records = await readRecords(job.trainingFile, job.objective, config.vocabularySize)
+  const records = await readRecords(job.trainingFile, job.objective, config)
   const evaluations = new Map<string, Records>()
   for (const [name, file] of Object.entries(job.evaluationFiles)) {
-    evaluations.set(name, await readRecords(file, job.objective, config.vocabularySize))
+    evaluations.set(name, await readRecords(file, job.objective, config))
   }
   const rowTokens = documentRowTokens(job, config.contextTokens)
-  const lengthOf = (file: string, from: Records) => longestRow(file, from, job, config.contextTokens)
-  const positions = Math.max(
-    lengthOf(job.trainingFile, records),
-    ...[...evaluations].map(([name, set]) => lengthOf(job.evaluationFiles[name] ?? name, set)),
-  )
+  const all = [records, ...evaluations.values()]
+  const positions = Math.max(...all.map((set) => longestRow(set, job, config.contextTokens)))
   const chunk = headChunk(config)
 
   const key = await hashJob(job)
   const checkpoint = await loadCheckpoint(job.outputFolder, key)
-  const pairs = [records, ...evaluations.values()].flatMap((set) => (set.kind === 'pairs' ? set.rows : []))
-  const reference = await scoreReference(job, pairs, positions, chunk, signal)
+  const pairs = all.flatMap((set) => (set.kind === 'pairs' ? set : []))
+  const [reference = noScores, ...references] = await scoreReference(job, pairs, positions, chunk, signal)
   const model = await openCheckpoint(job.model, positions)
   const learner = await compileLearner(job, model, records, positions, chunk)
   try {
     await fillWeights(job, model, learner, checkpoint)
-    const sets = new Map([...evaluations].map(([name, set]) => [name, planEvaluation(set, job, rowTokens)]))
+    const sets = new Map(
+      [...evaluations].map(([name, set], i): [string, MeasuredSet] => {
+        const batches = () => planEvaluation(set, job, rowTokens)
+        return [name, { batches, total: countAllLosses(set), reference: references[i] ?? noScores }]
+      }),
+    )
     const alpha = job.objective.kind === 'preference' ? Math.max(1, job.objective.alpha) : 1
     // Guessing alone costs ln(vocabulary) a token and ln 2 a pair.
     const maxLoss = 10 * alpha * (1 + Math.log(config.vocabularySize))
@@ -86,9 +100,11 @@ export async function* train(job: TrainingJob, signal: AbortSignal): AsyncGenera
   }
 }
 
+const noScores: ReferenceScores = new Float64Array()
+
 async function* runSteps(
   session: Session,
-  plan: Iterable<PlannedStep>,
+  plan: Iterable<StepReader>,
   steps: number,
   key: string,
   checkpoint: Checkpoint | undefined,
@@ -104,8 +120,8 @@ async function* runSteps(
 
   let best = checkpoint?.best
   async function* evaluate(step: number): AsyncGenerator<TrainingEvent> {
-    for (const [name, batches] of session.sets) {
-      const event = await evaluateSet(session, step, name, batches)
+    for (const [name, set] of session.sets) {
+      const event = await evaluateSet(session, step, name, set)
       events.push(event)
       yield event
       const leads = best === undefined || event.loss < best.loss
@@ -121,10 +137,10 @@ async function* runSteps(
   }
 
   if (first === 1) yield* evaluate(0)
-  let step = 0
+  let step = first - 1
   let saved = first - 1
-  for (const planned of plan) {
-    if (++step < first) continue
+  for await (const planned of readSteps(plan, first)) {
+    step++
     if (signal.aborted) {
       if (saved < step - 1) yield await save(step - 1)
       throw signal.reason
@@ -152,7 +168,8 @@ async function* runSteps(
 async function takeStep(session: Session, step: number, steps: number, planned: PlannedStep): Promise<TrainingEvent> {
   const { job, learner, maxLoss } = session
   const start = performance.now()
-  const { loss, ...measured } = await measureBatches(session, planned, (batch, weights, i) =>
+  const set = { batches: () => planned, total: countLosses(planned, job.objective), reference: session.reference }
+  const { loss, ...measured } = await measureBatches(session, set, (batch, weights, i) =>
     learner.differentiate(batch, weights, i > 0, new Random(job.seed, 'dropout', step, i)),
   )
   const rate = scheduledRate(step, steps, job)
@@ -180,18 +197,18 @@ async function takeStep(session: Session, step: number, steps: number, planned: 
 
 /** Computes batches one by one, and adds up what they measure: the loss as the objective defines it over all of them. */
 async function measureBatches(
-  { job: { objective }, chunk, reference }: Session,
-  batches: readonly PlannedBatch[],
+  { job: { objective }, chunk }: Session,
+  { batches, total, reference }: MeasuredSet,
   compute: (batch: Batch, weights: ObjectiveWeights, index: number) => Promise<Float32Array>,
 ): Promise<{ loss: number; tokens: number; preference?: PreferenceMetrics }> {
-  const total = countLosses(batches, objective)
   const beta = objective.kind === 'preference' ? objective.beta : 0
   const measure = objective.kind === 'preference' ? new PreferenceMeasure(beta, reference) : undefined
   let loss = 0
   let tokens = 0
-  for (const [i, planned] of batches.entries()) {
+  let i = 0
+  for await (const planned of batches()) {
     const { batch, weights } = layOutBatch(planned, objective, total, chunk, reference)
-    const logProbabilities = await compute(batch, weights, i)
+    const logProbabilities = await compute(batch, weights, i++)
     loss += measureLoss(logProbabilities, weights, beta)
     tokens += batch.predictions
     measure?.add(planned, logProbabilities)
@@ -215,9 +232,9 @@ function divergence(job: TrainingJob, step: number, loss: number, maxLoss: numbe
 async function evaluateSet(
   session: Session,
   step: number,
-  set: string,
-  batches: PlannedBatch[],
+  name: string,
+  set: MeasuredSet,
 ): Promise<TrainingEvent & { type: 'evaluation-end' }> {
-  const measured = await measureBatches(session, batches, (batch) => session.learner.score(batch))
-  return { type: 'evaluation-end', step, set, ...measured }
+  const measured = await measureBatches(session, set, (batch) => session.learner.score(batch))
+  return { type: 'evaluation-end', step, set: name, ...measured }
 }

@@ -1,10 +1,10 @@
 import { expect, it } from 'vitest'
+import { cutRows } from '../../../test/document-rows.ts'
 import { joinRows } from '../../training/batch.ts'
-import { cutDocument } from '../../training/documents.ts'
-import { packedRow, pairRow } from './training-rows.ts'
+import { packedRow, pairRow } from './row-lists.ts'
 
 const document = (tokens: number[], lossFrom = 1, rowTokens = 100) =>
-  cutDocument({ id: 'd', tokens, lossFrom }, rowTokens).map(({ row }) => row)
+  cutRows({ id: 'd', tokens, lossFrom }, rowTokens).map(({ row }) => row)
 
 it('puts documents behind one another, numbered, each from position 0, each end of sequence learnt', () => {
   const row = joinRows([...document([10, 11, 12, 1]), ...document([20, 21, 1], 2)])
