@@ -155,6 +155,18 @@ const rules: InterpreterRules = {
   softmax: (_, [x]) => ({ shape: x!.shape, data: softmaxRows(x!.data, x!.shape.at(-1)!) }),
   gather: (_, [table, indices]) =>
     fill([...indices!.shape, ...table!.shape.slice(1)], ([n, ...rest]) => at(table!, [indices!.data[n!]!, ...rest])),
+  largest: (_, [x]) => fill([x!.shape[0]!], ([n]) => rowOf(x!, n!).indexOf(Math.max(...rowOf(x!, n!)))),
+  pick: (_, [x, places]) => fill([x!.shape[0]!], ([n]) => at(x!, [n!, places!.data[n!]!])),
+  draw: (_, [x, shares]) =>
+    fill([x!.shape[0]!], ([n]) => {
+      const row = rowOf(x!, n!)
+      const target = shares!.data[n!]! * row.reduce((a, b) => a + b)
+      let sum = 0
+      return row.findIndex((entry) => {
+        sum += entry
+        return sum > target
+      })
+    }),
   scatterRows: ({ attributes: { rows } }, [indices, values], dims) => {
     const result = array64([resolveDim(rows, dims), ...values!.shape.slice(1)], () => 0)
     each(values!.shape, ([n, ...rest], flat) => {
@@ -229,6 +241,11 @@ function surplus(hidden: Array64, head: Array64, targets: Array64): Array64 {
     probabilities[n * shape[1]! + target]! -= 1
   })
   return { shape, data: probabilities }
+}
+
+function rowOf({ shape, data }: Array64, row: number): Float64Array {
+  const width = shape[1]!
+  return data.subarray(row * width, (row + 1) * width)
 }
 
 function inverseRms(x: Array64, epsilon: number): Array64 {

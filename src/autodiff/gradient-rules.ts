@@ -34,6 +34,7 @@ type GradientRules = Rules<[upstream: Value, needs: (index: number) => boolean],
 
 const leaf = () => []
 const onceOnly = ({ operation }: Value) => internal(`${operation} stands in gradients only and has none of its own`)
+const onlyRead = ({ operation }: Value) => internal(`${operation} is for reading a model: it has no gradient`)
 const numeric = (dim: Dim): number => (typeof dim === 'number' ? dim : internal(`a gradient along the axis '${dim}'`))
 
 export const gradientRules: GradientRules = {
@@ -79,7 +80,7 @@ export const gradientRules: GradientRules = {
   matmulNf4: ({ attributes, inputs: [, codes, scales] }, g) => [
     matmulNf4(g, codes!, scales!, { ...attributes, backward: !attributes.backward }),
   ],
-  matmulBlocks: () => internal('matmulBlocks is for reading a model: it has no gradient'),
+  matmulBlocks: onlyRead,
   matmulInt8: ({ attributes: { backward }, inputs: [, codes, transposed, scales] }, g) => [
     matmulInt8(g, { codes: codes!, transposed: transposed!, scales: scales! }, { backward: !backward }),
   ],
@@ -109,6 +110,9 @@ export const gradientRules: GradientRules = {
     return [expand(reshape(g, kept), x!.shape)]
   },
   gather: ({ inputs: [table, indices] }, g) => [scatterRows(indices!, g, table!.shape[0]!)],
+  largest: onlyRead,
+  pick: onlyRead,
+  draw: onlyRead,
   scatterRows: ({ inputs: [indices] }, g) => [undefined, gather(g, indices!)],
   dropout: ({ attributes: { share, multiplier }, inputs: [, noise] }, g) => [dropout(g, noise!, share, multiplier)],
   // The inverse of a rotation is the rotation the other way.

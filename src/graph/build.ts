@@ -75,6 +75,9 @@ export const sum = (x: Value, axes: readonly number[] = x.shape.map((_, axis) =>
   create('sum', { axes, keepDims }, [x])
 
 export const gather = (table: Value, indices: Value): Value => create('gather', {}, [table, indices])
+export const largest = (x: Value): Value => create('largest', {}, [x], undefined, 'int32')
+export const pick = (x: Value, places: Value): Value => create('pick', {}, [x, places])
+export const draw = (x: Value, shares: Value): Value => create('draw', {}, [x, shares], undefined, 'int32')
 export const scatterRows = (indices: Value, values: Value, rows: Dim): Value =>
   create('scatterRows', { rows }, [indices, values])
 

@@ -61,6 +61,12 @@ export interface Operations {
 
   /** Rows of a table [V, ...] by int32 indices [N]. */
   gather: object
+  /** The first place of the largest entry of each row [N, V] -> int32 [N]. */
+  largest: object
+  /** The entry of each row [N, V] at its place, int32 [N] -> [N]. */
+  pick: object
+  /** Where the running sum of each row [N, V], of entries >= 0, first exceeds its share [N], in [0, 1), of the whole -> int32 [N]. */
+  draw: object
   /** Adds rows [N, ...] into zeros [rows, ...] at int32 indices [N]: the gradient of gather. */
   scatterRows: { rows: Dim }
 

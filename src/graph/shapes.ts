@@ -107,6 +107,9 @@ const shapeRules: ShapeRules = {
     if (indices!.shape.length !== 1) internal(`gather by indices of shape ${formatShape(indices!.shape)}, not [N]`)
     return [indices!.shape[0]!, ...table!.shape.slice(1)]
   },
+  largest: (_, inputs) => oneEach('largest', inputs),
+  pick: (_, inputs) => oneEach('pick', inputs),
+  draw: (_, inputs) => oneEach('draw', inputs),
   scatterRows({ rows }, [indices, values]) {
     if (!equalShapes(indices!.shape, values!.shape.slice(0, 1))) {
       internal(`scatterRows of ${formatShape(values!.shape)} at ${formatShape(indices!.shape)}`)
@@ -151,6 +154,15 @@ const shapeRules: ShapeRules = {
   },
 }
 
+/** [N] of rows [N, V] and, where there is a second input, one entry of it a row. */
+function oneEach(operation: Operation, [x, other]: readonly Value[]): Shape {
+  const rows = x!.shape.slice(0, 1)
+  if (x!.shape.length !== 2 || typeof x!.shape[1] !== 'number' || (other && !equalShapes(other.shape, rows))) {
+    internal(`${operation} of ${[x, other].map((value) => value && formatShape(value.shape)).join(' and ')}`)
+  }
+  return rows
+}
+
 function replaceDim(shape: Shape, axis: number, dim: Dim): Shape {
   return shape.map((old, i) => (i === axis ? dim : old))
 }
@@ -179,6 +191,7 @@ const otherInputs: { readonly [O in Operation]?: { at: readonly number[]; dtype:
   matmulBlocks: { at: [1], dtype: 'uint8' },
   matmulInt8: { at: [1, 2], dtype: 'int8' },
   gather: { at: [1], dtype: 'int32' },
+  pick: { at: [1], dtype: 'int32' },
   scatterRows: { at: [0], dtype: 'int32' },
   dropout: { at: [1], dtype: 'int32' },
   rotate: { at: [3], dtype: 'int32' },

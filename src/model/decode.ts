@@ -7,10 +7,13 @@
 import {
   add,
   concat,
+  draw,
   gather,
   input,
+  largest,
   matmul,
   multiply,
+  pick,
   reshape,
   rmsNormalize,
   slice,
@@ -35,16 +38,20 @@ export const cacheNames = (layer: number) => ({
 const rows = multiplyDims('prompts', 'samples')
 
 /**
+ * What the graph says of a token's successor: the likeliest; one drawn from the whole vocabulary; probabilities, for a draw
+ * among the likeliest; or logits.
+ */
+export type Choice = 'largest' | 'drawn' | 'probabilities' | 'logits'
+
+/**
  * The graph's outputs. Inputs, apart from weights (R = prompts*samples):
  * tokenIds int32 [R*tokens], positions int32 [R, tokens], tokenBias [tokens, tokens] (causal),
  * prefixBias [prompts, 1, 1, prefix], tailBias [prompts, samples, 1, tail] (0 where a key is seen, -Infinity where not),
  * each layer's prefix [prompts, keyValueHeads, prefix, headWidth] and tail [R, keyValueHeads, tail, headWidth],
- * picks int32 [picked]: the tokens, counted over R*tokens, whose successors are asked for, and
- * inverseTemperature [1] where `tempered`.
- * Outputs: each layer's new keys and values [R, keyValueHeads, tokens, headWidth], probabilities [picked, vocabulary],
- * and either temperedProbabilities (at the temperature) or logits, of the same shape.
+ * picks int32 [picked]: the tokens, counted over R*tokens, whose successors are asked for, and those of `buildSuccessors`.
+ * Outputs: each layer's new keys and values [R, keyValueHeads, tokens, headWidth], and those of `buildSuccessors`.
  */
-export function buildDecodeStep(weights: Weights, tempered: boolean): Record<string, Value> {
+export function buildDecodeStep(weights: Weights, choice: Choice): Record<string, Value> {
   const { layers, normEpsilon } = weights.config
   const positions = input('positions', [rows, 'tokens'], 'int32')
   const biases: Biases = {
@@ -63,11 +70,26 @@ export function buildDecodeStep(weights: Weights, tempered: boolean): Record<str
   }
   const picked = gather(x, input('picks', ['picked'], 'int32'))
   const hidden = rmsNormalize(picked, weights.get('model.norm.weight'), normEpsilon)
-  const logits = weights.applyHead(hidden)
-  outputs.probabilities = softmax(logits)
-  if (tempered) outputs.temperedProbabilities = softmax(multiply(logits, input('inverseTemperature', [1])))
-  else outputs.logits = logits
-  return outputs
+  return { ...outputs, ...buildSuccessors(weights.applyHead(hidden), choice) }
+}
+
+/**
+ * Logits [picked, vocabulary] as what is asked for. Inputs: where something is drawn, inverseTemperature [1]; where in the
+ * graph, shares [picked] in [0, 1); and for `largest` and `drawn` given int32 [picked], tokens that may be prescribed.
+ * Outputs: logits, or probabilities and temperedProbabilities (at the temperature), all [picked, vocabulary]; or tokens
+ * int32 [picked] with their tokenProbabilities [picked] and the givenProbabilities [picked], none of them tempered.
+ */
+function buildSuccessors(logits: Value, choice: Choice): Record<string, Value> {
+  if (choice === 'logits') return { logits }
+  const probabilities = softmax(logits)
+  const temper = () => softmax(multiply(logits, input('inverseTemperature', [1])))
+  if (choice === 'probabilities') return { probabilities, temperedProbabilities: temper() }
+  const tokens = choice === 'largest' ? largest(logits) : draw(temper(), input('shares', ['picked']))
+  return {
+    tokens,
+    tokenProbabilities: pick(probabilities, tokens),
+    givenProbabilities: pick(probabilities, input('given', ['picked'], 'int32')),
+  }
 }
 
 interface Biases {

@@ -2,6 +2,7 @@
 import { internal } from '../base/errors.ts'
 import { dropoutThreshold } from '../graph/dropout.ts'
 import type { Rules, Value } from '../graph/value.ts'
+import { emitDraw, emitLargest, emitPick } from './choice.ts'
 import type { Emitter } from './emitter.ts'
 import { emitDirection, emitHeadGradient, emitLogProbability } from './head.ts'
 import { emitInt8Product } from './int8.ts'
@@ -72,6 +73,9 @@ export const onnxRules: OnnxRules = {
     emitter.node('ReduceSum', [x!, emitter.int64s(axes)], { keepdims: { int: Number(keepDims) } }),
   softmax: plain('Softmax'),
   gather: plain('Gather'),
+  largest: emitLargest,
+  pick: emitPick,
+  draw: emitDraw,
   // ScatterElements, not ScatterND: on several threads ONNX Runtime's ScatterND loses additions to the same row.
   scatterRows: ({ attributes: { rows }, inputs: [, values] }, emitter, [indices, rowsToAdd]) => {
     const width = values!.shape.slice(1)

@@ -3,9 +3,9 @@ import { UserError } from '../../base/errors.ts'
 import type { ModelConfig } from '../../model/config.ts'
 import type { Completion, SamplingSettings } from '../sampler.ts'
 import { KeyValueCache } from './cache.ts'
-import { type Decoder, PROMPT_CHUNK } from './decoder.ts'
+import { type Decoder, PROMPT_CHUNK, type StepResult } from './decoder.ts'
 import type { EmbeddedOptions } from './embedded.ts'
-import { chooseLargest, chooseRandom } from './selection.ts'
+import { drawLikeliest } from './selection.ts'
 import type { Sequence, TokenRequest } from './sequence.ts'
 
 /** How many prompts and samples a prompt are computed at once. */
@@ -187,27 +187,27 @@ export class Batch {
   /** One token for every row. */
   private async step(): Promise<Completion[]> {
     const { samples } = this.shape
-    const rows = [...this.rows]
+    const { choice } = this.decoder
+    const rows = this.rows.map((sequence) => {
+      if (sequence === undefined) return undefined
+      const { lastToken, lastPosition, nextToken, random } = sequence
+      const drawn = choice !== 'largest' && nextToken === undefined
+      return { lastToken, lastPosition, nextToken, share: drawn ? random.uniform() : 0 }
+    })
     while (rows.length < this.decoder.fewestPrompts * samples) rows.push(undefined)
     const step = await this.decoder.step(this.prefixes, this.tails, samples, rows, this.settings.temperature)
-    const { newKeys, newValues, choices } = step
-    const size = this.decoder.config.vocabularySize
+    const { newKeys, newValues, results } = step
     const finished: Completion[] = []
     this.rows.forEach((sequence, row) => {
       if (sequence === undefined) return
-      const token =
-        sequence.nextToken ??
-        (choices.tempered === undefined
-          ? chooseLargest(choices.logits!, row, size)
-          : chooseRandom(choices.tempered, row, size, this.settings, sequence.random.uniform()))
-      const probability = choices.probabilities[row * size + token]
-      if (token < 0 || !(probability! >= 0)) {
+      const { token, probability } = this.successor(results, row, rows[row]!)
+      if (token < 0 || !(probability >= 0)) {
         throw new UserError(
           `request ${sequence.request.id}: the model's output is not a number. Its weights are damaged or have exploded.`,
         )
       }
       this.tails.append(row, newKeys, newValues, row, 1, 1)
-      const completion = sequence.accept(token, Math.log(Math.max(probability!, SMALLEST_FLOAT)))
+      const completion = sequence.accept(token, Math.log(Math.max(probability, SMALLEST_FLOAT)))
       if (completion === undefined) return
       finished.push(completion)
       this.rows[row] = undefined
@@ -219,5 +219,23 @@ export class Batch {
       this.prefixes.clear(slot)
     })
     return finished
+  }
+
+  /** The next token of a row, -1 where its probabilities are no numbers, and its probability at temperature 1. */
+  private successor(
+    results: StepResult['results'],
+    row: number,
+    { nextToken, share }: { nextToken: number | undefined; share: number },
+  ): { token: number; probability: number } {
+    const { tokens, tokenProbabilities, givenProbabilities, probabilities, temperedProbabilities } = results
+    if (tokens !== undefined) {
+      return nextToken === undefined
+        ? { token: tokens[row]!, probability: tokenProbabilities![row]! }
+        : { token: nextToken, probability: givenProbabilities![row]! }
+    }
+    const size = this.decoder.config.vocabularySize
+    const tempered = (temperedProbabilities as Float32Array).subarray(row * size, (row + 1) * size)
+    const token = nextToken ?? drawLikeliest(tempered, this.settings, share)
+    return { token, probability: probabilities![row * size + token]! }
   }
 }

@@ -1,32 +1,41 @@
 // The decode-step graph compiled on a model's weights, and its two uses: computing prompts, and one token for every row.
 import type { Checkpoint } from '../../model/checkpoint.ts'
 import type { ModelConfig } from '../../model/config.ts'
-import { buildDecodeStep, cacheNames } from '../../model/decode.ts'
+import { buildDecodeStep, type Choice, cacheNames } from '../../model/decode.ts'
 import { Weights } from '../../model/weights.ts'
 import { compile, type Executable, type Tensor } from '../../runtime/session.ts'
 import { KeyValueCache } from './cache.ts'
 import type { Sequence } from './sequence.ts'
 
-/** What a step gives: new keys and values a layer, and for each row [R, vocabulary] what its next token is chosen from. */
+/** What a step gives: new keys and values a layer, and the results that `Choice` names. */
 export interface StepResult {
   newKeys: Float32Array[]
   newValues: Float32Array[]
-  choices: { probabilities: Float32Array; tempered?: Float32Array; logits?: Float32Array }
+  results: Record<string, Float32Array | Int32Array>
 }
 
-/** Where a row stands. */
-type Place = Pick<Sequence, 'lastToken' | 'lastPosition'>
+/** Where a row stands, which token must come next if one must, and by what share of the distribution one is drawn. */
+type Place = Pick<Sequence, 'lastToken' | 'lastPosition' | 'nextToken'> & { share: number }
 
 /** At most this many tokens of a prompt are computed in one run: attention among them is quadratic, masked half included. */
 export const PROMPT_CHUNK = 256
 /** A run has a multiple of this many tokens a prompt, so that vector lanes are filled. */
 const TOKEN_BLOCK = 16
 
+/** Where the graph itself chooses tokens. */
+const inGraph: ReadonlySet<Choice> = new Set(['largest', 'drawn'])
+/** Results that are whole rows over the vocabulary. */
+const wholeRows: Readonly<Record<Choice, readonly string[]>> = {
+  largest: [],
+  drawn: [],
+  probabilities: ['probabilities', 'temperedProbabilities'],
+  logits: ['logits'],
+}
+
 export class Decoder {
   readonly config: ModelConfig
   private readonly executable: Executable
-  /** Whether tokens can be drawn at a temperature; else they are chosen greedily. */
-  readonly tempered: boolean
+  readonly choice: Choice
   /**
    * Runs have this many prompts at least. ONNX Runtime shares one product between threads only where there are fewer
    * products (prompts x key-value heads) than half the threads, and then sums in another order: other last bits.
@@ -35,20 +44,20 @@ export class Decoder {
   /** Results that every step writes anew, by name: the largest length asked for so far. */
   private readonly results = new Map<string, Float32Array>()
 
-  private constructor(config: ModelConfig, executable: Executable, tempered: boolean, threads: number) {
+  private constructor(config: ModelConfig, executable: Executable, choice: Choice, threads: number) {
     this.config = config
     this.executable = executable
-    this.tempered = tempered
+    this.choice = choice
     this.fewestPrompts = Math.ceil((Math.floor(threads / 2) + 1) / config.keyValueHeads)
   }
 
   /** Compiles the graph on a checkpoint's weights; `positions` is the length of its rotary tables. */
-  static async open(checkpoint: Checkpoint, options: { tempered: boolean; positions: number; threads: number }) {
+  static async open(checkpoint: Checkpoint, options: { choice: Choice; positions: number; threads: number }) {
     const { config, lora, base, folder, place } = checkpoint
     const weights = new Weights(config, { positions: options.positions, lora, base })
-    const graph = buildDecodeStep(weights, options.tempered)
+    const graph = buildDecodeStep(weights, options.choice)
     const executable = await compile(graph, { weights: place, weightsFolder: folder, threads: options.threads })
-    return new Decoder(config, executable, options.tempered, options.threads)
+    return new Decoder(config, executable, options.choice, options.threads)
   }
 
   release(): Promise<void> {
@@ -78,6 +87,7 @@ export class Decoder {
         tokenIds,
         positions,
         picks: new Int32Array(1), // nobody asks what follows a prompt: a sample's first step does
+        choosers: [undefined],
         temperature: 1,
       })
       computed.fit(from + tokens)
@@ -86,14 +96,14 @@ export class Decoder {
     return computed
   }
 
-  /** The logits [vocabulary] of what follows a prompt, from a decoder that chooses greedily. */
+  /** The logits [vocabulary] of what follows a prompt, from a decoder of logits. */
   async followPrompt(prompt: number[]): Promise<Float32Array> {
     const prefix = await this.computePrompts([prompt.slice(0, -1)])
     const tails = new KeyValueCache(this.config, this.fewestPrompts)
     const rows = new Array<Place | undefined>(this.fewestPrompts).fill(undefined)
-    rows[0] = { lastToken: prompt.at(-1)!, lastPosition: prompt.length - 1 }
-    const { choices } = await this.step(prefix, tails, 1, rows, 1)
-    return choices.logits!.slice(0, this.config.vocabularySize)
+    rows[0] = { lastToken: prompt.at(-1)!, lastPosition: prompt.length - 1, nextToken: undefined, share: 0 }
+    const { results } = await this.step(prefix, tails, 1, rows, 1)
+    return (results.logits as Float32Array).slice(0, this.config.vocabularySize)
   }
 
   /** Reads the last token of every row; rows without a sequence compute something that nobody looks at. */
@@ -112,6 +122,7 @@ export class Decoder {
       tokenIds: Int32Array.from(rows, (sequence) => sequence?.lastToken ?? 0),
       positions: Int32Array.from(rows, (sequence) => sequence?.lastPosition ?? 0),
       picks: Int32Array.from(rows, (_, row) => row),
+      choosers: rows,
       temperature,
     })
   }
@@ -123,9 +134,10 @@ export class Decoder {
     tokenIds: Int32Array
     positions: Int32Array
     picks: Int32Array
+    choosers: readonly (Place | undefined)[]
     temperature: number
   }): Promise<StepResult> {
-    const { prefix, tail, tokens, tokenIds, positions, picks } = step
+    const { prefix, tail, tokens, tokenIds, positions, picks, choosers } = step
     const { layers, keyValueHeads, headWidth, vocabularySize } = this.config
     const rows = tokenIds.length / tokens
     const feeds: Record<string, Tensor> = {
@@ -147,18 +159,24 @@ export class Decoder {
       into[names.newKeys] = this.resultFor(names.newKeys, newShape)
       into[names.newValues] = this.resultFor(names.newValues, newShape)
     }
-    const choiceNames = ['probabilities', this.tempered ? 'temperedProbabilities' : 'logits']
-    if (this.tempered) feeds.inverseTemperature = { shape: [1], data: Float32Array.of(1 / step.temperature) }
-    for (const name of choiceNames) into[name] = this.resultFor(name, [picks.length, vocabularySize])
-    await this.executable.run(feeds, into)
-    const numbers = (name: string) => into[name]!.data as Float32Array
+    const perPick = { shape: [picks.length] }
+    if (inGraph.has(this.choice)) {
+      feeds.given = { ...perPick, data: Int32Array.from(choosers, (place) => place?.nextToken ?? 0) }
+    }
+    if (this.choice === 'drawn') {
+      feeds.shares = { ...perPick, data: Float32Array.from(choosers, (place) => roundShare(place?.share ?? 0)) }
+    }
+    if (this.choice === 'drawn' || this.choice === 'probabilities') {
+      feeds.inverseTemperature = { shape: [1], data: Float32Array.of(1 / step.temperature) }
+    }
+    for (const name of wholeRows[this.choice]) into[name] = this.resultFor(name, [picks.length, vocabularySize])
+    const results = await this.executable.run(feeds, into)
+    const perLayer = (kind: 'newKeys' | 'newValues') =>
+      Array.from({ length: layers }, (_, layer) => into[cacheNames(layer)[kind]]!.data as Float32Array)
     return {
-      newKeys: Array.from({ length: layers }, (_, layer) => numbers(cacheNames(layer).newKeys)),
-      newValues: Array.from({ length: layers }, (_, layer) => numbers(cacheNames(layer).newValues)),
-      choices: {
-        probabilities: numbers('probabilities'),
-        ...(this.tempered ? { tempered: numbers('temperedProbabilities') } : { logits: numbers('logits') }),
-      },
+      newKeys: perLayer('newKeys'),
+      newValues: perLayer('newValues'),
+      results: Object.fromEntries(Object.entries(results).map(([name, { data }]) => [name, data])),
     }
   }
 
@@ -172,6 +190,9 @@ export class Decoder {
     return { shape, data: data.subarray(0, size) }
   }
 }
+
+/** Down to float32's steps below 1, so that a share stays below 1. */
+const roundShare = (share: number) => Math.floor(share * 2 ** 24) / 2 ** 24
 
 /** [tokens, tokens]: 0 where a token sees itself or an earlier one. */
 function causalBias(tokens: number): Float32Array {

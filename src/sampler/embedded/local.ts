@@ -2,6 +2,7 @@
 import { UserError } from '../../base/errors.ts'
 import type { Estimate, ModelReference } from '../../engine/engine.ts'
 import { type Checkpoint, openCheckpoint } from '../../model/checkpoint.ts'
+import type { Choice } from '../../model/decode.ts'
 import { loadTokenizer, type Tokenizer } from '../../tokenizer/tokenizer.ts'
 import {
   type Completion,
@@ -71,7 +72,7 @@ export class LocalSampler implements Sampler {
       const given = tokenRequests.flatMap(({ continuations = [] }) => continuations.map(({ length }) => length))
       const prompts = tokenRequests.map(({ prompt }) => prompt.length)
       const longest = Math.max(0, ...prompts) + Math.max(settings.maxTokens, ...given)
-      const decoder = await this.openDecoder(settings.temperature > 0, Math.min(longest, config.contextTokens))
+      const decoder = await this.openDecoder(choiceFor(settings), Math.min(longest, config.contextTokens))
       const shape = chooseBatchShape(config, tokenRequests, this.options)
       yield* new Batch(decoder, tokenRequests, shape, settings, start).run(signal)
     } finally {
@@ -87,7 +88,7 @@ export class LocalSampler implements Sampler {
   async *logits(prompts: number[][]): AsyncGenerator<Float32Array> {
     const endTurn = await this.takeTurn()
     try {
-      const decoder = await this.openDecoder(false, Math.max(...prompts.map(({ length }) => length)))
+      const decoder = await this.openDecoder('logits', Math.max(...prompts.map(({ length }) => length)))
       for (const prompt of prompts) yield await decoder.followPrompt(prompt)
     } finally {
       endTurn()
@@ -134,10 +135,10 @@ export class LocalSampler implements Sampler {
     return isTokens(prompt) ? prompt : this.tokenizer.encodeChat(prompt)
   }
 
-  /** The compiled graph for greedy choice or for drawing, for at least so many positions. One is held at a time: each packs the weights anew. */
-  private async openDecoder(tempered: boolean, positions: number): Promise<Decoder> {
+  /** The compiled graph for a way of choosing, for at least so many positions. One is held at a time: each packs the weights anew. */
+  private async openDecoder(choice: Choice, positions: number): Promise<Decoder> {
     const fits = positions <= this.positions
-    if (this.decoder !== undefined && this.decoder.tempered === tempered && fits) return this.decoder
+    if (this.decoder !== undefined && this.decoder.choice === choice && fits) return this.decoder
     await this.decoder?.release()
     this.decoder = undefined
     if (!fits) {
@@ -145,7 +146,7 @@ export class LocalSampler implements Sampler {
       this.checkpoint = await openCheckpoint(this.model, this.positions, this.options.precision ?? 'float32')
     }
     const { threads } = this.options
-    this.decoder = await Decoder.open(this.checkpoint, { tempered, positions: this.positions, threads })
+    this.decoder = await Decoder.open(this.checkpoint, { choice, positions: this.positions, threads })
     return this.decoder
   }
 
@@ -158,4 +159,9 @@ export class LocalSampler implements Sampler {
     await before
     return end
   }
+}
+
+function choiceFor({ temperature, topK, topP }: SamplingSettings): Choice {
+  if (temperature === 0) return 'largest'
+  return topK > 0 || topP < 1 ? 'probabilities' : 'drawn'
 }

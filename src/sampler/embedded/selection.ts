@@ -1,52 +1,5 @@
-// Choosing a token from one row of logits or probabilities, in one pass over the vocabulary where nothing has to be sorted.
+// Drawing a token among the likeliest of a row of probabilities.
 import type { SamplingSettings } from '../sampler.ts'
-
-/** The place of the largest number in row `row` of [rows, size]; the first of equals; -1 where there is none (not a number). */
-export function chooseLargest(numbers: Float32Array, row: number, size: number): number {
-  const start = row * size
-  let best = -1
-  let largest = Number.NEGATIVE_INFINITY
-  for (let i = 0; i < size; i++) {
-    const number = numbers[start + i]!
-    if (number > largest) {
-      largest = number
-      best = i
-    }
-  }
-  return best
-}
-
-/**
- * Draws from row `row` of probabilities [rows, size], cut to the topK likeliest and then to the smallest set of those
- * that holds topP of what is left. `uniform` is in [0, 1). -1 where no probability is a number above 0.
- */
-export function chooseRandom(
-  probabilities: Float32Array,
-  row: number,
-  size: number,
-  { topK, topP }: Pick<SamplingSettings, 'topK' | 'topP'>,
-  uniform: number,
-): number {
-  const start = row * size
-  if (topK > 0 || topP < 1) {
-    return drawLikeliest(
-      probabilities.subarray(start, start + size),
-      topK > 0 ? Math.min(topK, size) : size,
-      topP,
-      uniform,
-    )
-  }
-  let cumulative = 0
-  let last = -1
-  for (let i = 0; i < size; i++) {
-    const probability = probabilities[start + i]!
-    if (!(probability > 0)) continue
-    cumulative += probability
-    last = i
-    if (cumulative > uniform) return i
-  }
-  return last // the row's sum fell short of 1 by rounding
-}
 
 /** Buckets of a probability's bits: sign, exponent and the first five bits of the fraction. Bits of floats above 0 rise with the floats. */
 const BUCKET_SHIFT = 18
@@ -60,8 +13,16 @@ interface Cut {
   mass: number
 }
 
-/** Draws among the topK likeliest, and of those the smallest set that holds topP of them. Sorts only the bucket where the set ends. */
-function drawLikeliest(probabilities: Float32Array, topK: number, topP: number, uniform: number): number {
+/**
+ * Draws among the topK likeliest (all where it is 0), and of those the smallest set that holds topP of them; `share` is in
+ * [0, 1). Sorts only the bucket where the set ends. -1 where no probability is a number above 0.
+ */
+export function drawLikeliest(
+  probabilities: Float32Array,
+  { topK, topP }: Pick<SamplingSettings, 'topK' | 'topP'>,
+  share: number,
+): number {
+  const most = topK > 0 ? Math.min(topK, probabilities.length) : probabilities.length
   const bits = new Uint32Array(probabilities.buffer, probabilities.byteOffset, probabilities.length)
   bucketMass.fill(0)
   bucketCount.fill(0)
@@ -72,9 +33,9 @@ function drawLikeliest(probabilities: Float32Array, topK: number, topP: number, 
     bucketMass[bucket]! += probability
     bucketCount[bucket]!++
   }
-  const all = cutAt(probabilities, bits, topK, Number.POSITIVE_INFINITY)
-  const kept = topP < 1 ? cutAt(probabilities, bits, topK, topP * all.mass) : all
-  const target = uniform * kept.mass
+  const all = cutAt(probabilities, bits, most, Number.POSITIVE_INFINITY)
+  const kept = topP < 1 ? cutAt(probabilities, bits, most, topP * all.mass) : all
+  const target = share * kept.mass
   let cumulative = 0
   let last = -1
   for (let token = 0; token < bits.length; token++) {
