@@ -28,7 +28,7 @@ export async function lockFolder(folder: string): Promise<() => Promise<void>> {
     await mkdir(folder, { recursive: true })
     await writeFile(mark, JSON.stringify(own))
   } catch (error) {
-    throw writeError(mark, error)
+    throw writeError(folder, error)
   }
   const unlock = () => rm(lock, { force: true })
   try {
