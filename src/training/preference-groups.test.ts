@@ -53,6 +53,7 @@ describe('preference groups', () => {
     for (const [maxTokens, parts, counts] of [
       [1000, 1, [4]],
       [1000, 2, [2, 2]],
+      [1000, 3, [2, 1, 1]],
       [12, 1, [1, 2, 1]],
       [1, 1, [1, 1, 1, 1]],
     ] as const) {

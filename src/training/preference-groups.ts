@@ -104,12 +104,13 @@ function hang(tree: PreferenceTree, promptTokens: readonly number[], response: r
  */
 export function divideTrees<T extends PreferenceTree>(trees: readonly T[], maxTokens: number, parts: number): T[][] {
   const byLength = [...trees].sort((a, b) => rowLength(b.row) - rowLength(a.row))
-  const most = Math.ceil(trees.length / parts)
   const batches: T[][] = []
-  for (const tree of byLength) {
+  let most = 0
+  for (const [done, tree] of byLength.entries()) {
     const current = batches.at(-1)
     const longest = current?.[0] === undefined ? 0 : rowLength(current[0].row)
     if (current === undefined || current.length === most || (current.length + 1) * longest > maxTokens) {
+      most = Math.ceil((trees.length - done) / Math.max(1, parts - batches.length))
       batches.push([tree])
     } else {
       current.push(tree)
