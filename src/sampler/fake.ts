@@ -83,13 +83,15 @@ export class FakeSampler implements Sampler {
     for (const character of this.write(request, sample, settings)) {
       if (tokens.length === settings.maxTokens) break
       tokens.push(character.codePointAt(0)!)
-      if (character !== FAKE_END) text += character
+      if (stopTokens.has(tokens.at(-1)!)) {
+        finishReason = 'end'
+        break
+      }
+      text += character
       const stop = settings.stopStrings.find((string) => text.endsWith(string))
-      if (stopTokens.has(tokens.at(-1)!)) finishReason = 'end'
-      else if (stop !== undefined) {
-        finishReason = 'stop-string'
-        text = text.slice(0, -stop.length)
-      } else continue
+      if (stop === undefined) continue
+      finishReason = 'stop-string'
+      text = text.slice(0, -stop.length)
       break
     }
     const logProbabilities = tokens.map(() => LOG_PROBABILITY)

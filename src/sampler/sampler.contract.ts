@@ -109,6 +109,20 @@ export function describeSampler(
       expect(stopped!.finishReason).toBe('end')
     })
 
+    it('leaves the text of a stop token out, whether or not it looks for stop strings', async (context) => {
+      needs(context, 'seeds', 'tokens', 'stop-tokens')
+      const [free] = await collect(sampler, requests.slice(0, 1))
+      const [first, second] = await collect(sampler, requests.slice(0, 1), { maxTokens: 2 }).then(
+        ([two]) => two!.tokens,
+      )
+      const [before] = await collect(sampler, requests.slice(0, 1), { maxTokens: 1 })
+      expect(free!.tokens.slice(0, 2)).toEqual([first, second])
+      for (const stopStrings of [[], ['never written']]) {
+        const [stopped] = await collect(sampler, requests.slice(0, 1), { stopTokens: [second!], stopStrings })
+        expect(stopped!.text).toBe(first === second ? '' : before!.text)
+      }
+    })
+
     it('ends at a stop string and cuts the text before it, not the tokens', async (context) => {
       needs(context, 'seeds', 'tokens', 'stop-reasons')
       const [free] = await collect(sampler, requests.slice(0, 1))

@@ -42,7 +42,7 @@ export interface Completion {
   sample: number
   /** New tokens, the end token included where there was one; none where the sampler cannot tell. */
   tokens: number[]
-  /** The text of the new tokens, special tokens left out, cut before a stop string. */
+  /** The text of the new tokens, special tokens and the one that ended it left out, cut before a stop string. */
   text: string
   /** The model's own log-probability of each token (temperature 1, before top-k and top-p), nats; none where the sampler cannot tell. */
   logProbabilities: number[]

@@ -16,6 +16,7 @@ export class TextStream {
   text = ''
   // Tokens in [anchor, read) are decoded together with new ones, because a decoder may look at its left neighbour.
   private readonly tokens: number[]
+  private readonly contextTokens: number
   private anchor = 0
   private read: number
   private readonly tokenizer: Tokenizer
@@ -23,7 +24,8 @@ export class TextStream {
   constructor(tokenizer: Tokenizer, context: readonly number[]) {
     this.tokenizer = tokenizer
     this.tokens = context.slice(-LONGEST_CHARACTER_TOKENS)
-    this.read = this.tokens.length
+    this.contextTokens = this.tokens.length
+    this.read = this.contextTokens
   }
 
   /** Takes the next tokens and returns the text that became certain. */
@@ -32,9 +34,16 @@ export class TextStream {
     return this.decodeNew(this.tokens.length - this.read >= LONGEST_CHARACTER_TOKENS)
   }
 
-  /** Returns what was held back; an incomplete character becomes U+FFFD. */
-  end(): string {
-    return this.decodeNew(true)
+  /**
+   * Takes the last tokens and returns the text that is still to come; an incomplete character becomes U+FFFD. `text` is then
+   * what all tokens are at once: bytes that are no text may have come out otherwise on the way.
+   */
+  end(...tokens: number[]): string {
+    this.tokens.push(...tokens)
+    const context = this.tokenizer.decode(this.tokens.slice(0, this.contextTokens))
+    const seen = this.text.length
+    this.text = this.tokenizer.decode(this.tokens).slice(context.length)
+    return this.text.slice(seen)
   }
 
   private decodeNew(whole: boolean): string {

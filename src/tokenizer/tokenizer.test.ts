@@ -96,6 +96,21 @@ describe("Qwen2.5's tokenizer", () => {
     expect(streamed(qwen, [], tokens.slice(0, -1)).join('')).toMatch(/\u{FFFD}$/u)
   })
 
+  it('ends with the text of all tokens at once, whatever bytes came on the way', () => {
+    const bytes = [222, 172, 253, 246, 222] // 80, then F0 9F 98 80, a character of four bytes
+    expect(qwen.decode(bytes)).toBe('\u{FFFD}😀')
+    for (const [pushed, last] of [
+      [bytes, []],
+      [bytes.slice(0, 4), bytes.slice(4)],
+      [[], bytes],
+    ] as const) {
+      const stream = new TextStream(qwen, qwen.encode('問'))
+      for (const token of pushed) stream.push(token)
+      stream.end(...last)
+      expect(stream.text).toBe('\u{FFFD}😀')
+    }
+  })
+
   it('says what is wrong with a folder', async () => {
     const broken = await mkdtemp(join(tmpdir(), 'meikai-tokenizer-'))
     await expect(loadTokenizer(broken)).rejects.toThrow(/tokenizer\.json: no such file/)

@@ -28,7 +28,6 @@ export class Sequence {
   private readonly tokens: number[] = []
   private readonly logProbabilities: number[] = []
   private finishReason: Completion['finishReason'] | undefined
-  private textEnd: number | undefined
 
   constructor(
     request: TokenRequest,
@@ -78,23 +77,22 @@ export class Sequence {
     if (stopStrings.length === 0) return false
     const seen = this.stream.text.length
     this.stream.push(token)
-    const places = stopStrings
-      .map((stop) => this.stream.text.indexOf(stop, Math.max(0, seen - stop.length + 1)))
-      .filter((place) => place >= 0)
-    if (places.length === 0) return false
-    this.textEnd = Math.min(...places)
-    return true
+    return stopStrings.some((stop) => this.stream.text.includes(stop, Math.max(0, seen - stop.length + 1)))
   }
 
   private completion(finishReason: Completion['finishReason']): Completion {
-    // Without stop strings nobody needed the text before.
-    if (this.settings.stopStrings.length === 0 || this.given !== undefined) this.stream.push(...this.tokens)
-    this.stream.end()
+    const { stopStrings } = this.settings
+    // Without stop strings nobody needed the text before. A token that ends a sample is no text, special or not.
+    const isSeen = stopStrings.length > 0 && this.given === undefined
+    const isStopped = finishReason === 'end' && this.given === undefined
+    this.stream.end(...(isSeen ? [] : isStopped ? this.tokens.slice(0, -1) : this.tokens))
+    const { text } = this.stream
+    const places = stopStrings.map((stop) => text.indexOf(stop)).filter((place) => place >= 0)
     return {
       id: this.request.id,
       sample: this.sample,
       tokens: this.tokens,
-      text: this.stream.text.slice(0, this.textEnd),
+      text: finishReason === 'stop-string' ? text.slice(0, Math.min(text.length, ...places)) : text,
       logProbabilities: this.logProbabilities,
       finishReason,
     }

@@ -188,10 +188,10 @@ function write(body: CallBody, prompt: string, index: number, author: FakeServer
     const drawn = tokens.length === 10 ? END : 97 + random.integer(26)
     const token = written === undefined ? drawn : (written[tokens.length] ?? END)
     tokens.push(token)
-    if (token !== END) text += String.fromCodePoint(token)
-    const stop = body.stop?.find((string) => text.endsWith(string))
     if (token === END) return { text, tokens, finish_reason: 'stop', stop_reason: null }
     if (body.stop_token_ids?.includes(token)) return { text, tokens, finish_reason: 'stop', stop_reason: token }
+    text += String.fromCodePoint(token)
+    const stop = body.stop?.find((string) => text.endsWith(string))
     if (stop !== undefined) {
       return { text: text.slice(0, -stop.length), tokens, finish_reason: 'stop', stop_reason: stop }
     }
