@@ -75,7 +75,7 @@ export async function mergeResult(
     record.quantisation = {
       bits: base === 'nf4' ? 4 : 8,
       ...(compare && { difference: await compare(start, model, prompts, options, signal) }),
-      ...(pairs && comparePairs(pairs)),
+      ...(pairs && (await comparePairs(pairs))),
     }
   }
   await writeJson(file, record)
@@ -107,22 +107,24 @@ function beginning({ tokens, lossFrom }: TokenRow): number[] {
   return tokens.slice(0, Math.max(lossFrom, Math.min(promptTokens, tokens.length >> 1)))
 }
 
-/** What is known of a set of pairs before the first step: under the reference, and as they were sampled. */
+/** Mean log-probabilities of pairs' responses while they were sampled; NaN where one of them was not. */
+export interface SampledMeans {
+  chosen: number
+  rejected: number
+}
+
+/** What is known of held-out pairs before the first step: under the reference, and as they were sampled. */
 export interface PairMeasures {
   reference: PreferenceMetrics
-  rows: readonly PairRow[]
-  /** The log-probability that a question's response had while it was sampled; undefined where it was not. */
-  recorded(question: string, tokens: readonly number[]): number | undefined
+  sampled(): Promise<SampledMeans>
 }
 
 /** Means compare only where every response was sampled. */
-function comparePairs({ reference, rows, recorded }: PairMeasures): { chosen?: BeforeAfter; rejected?: BeforeAfter } {
-  const mean = (tokensOf: (row: PairRow) => number[]) => {
-    const sums = rows.map((row) => recorded(row.question, tokensOf(row)))
-    return sums.reduce((sum: number, value = Number.NaN) => sum + value / rows.length, 0)
-  }
-  const chosen = mean((row) => row.chosenTokens)
-  const rejected = mean((row) => row.rejectedTokens)
+async function comparePairs({
+  reference,
+  sampled,
+}: PairMeasures): Promise<{ chosen?: BeforeAfter; rejected?: BeforeAfter }> {
+  const { chosen, rejected } = await sampled()
   return {
     ...(Number.isFinite(chosen) && { chosen: { sampled: chosen, reference: reference.chosenLogProbability } }),
     ...(Number.isFinite(rejected) && { rejected: { sampled: rejected, reference: reference.rejectedLogProbability } }),

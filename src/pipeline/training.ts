@@ -4,7 +4,7 @@ import type { PreferenceMetrics, RunEvent, TrainingEvent } from '../base/progres
 import type { Engine, ModelReference, TrainingJob } from '../engine/engine.ts'
 import type { Recipe } from '../recipe/recipe.ts'
 import { MetricsWriter, metricsName } from '../runs/metrics.ts'
-import { describeChanges, mergedPath, mergeRecordName, mergeResult, type PairMeasures, resultPath } from './merging.ts'
+import { describeChanges, mergedPath, mergeRecordName, mergeResult, resultPath, type SampledMeans } from './merging.ts'
 import type { ModelSource } from './models.ts'
 import type { StageOutcome, StageWork } from './stage.ts'
 
@@ -75,13 +75,13 @@ export function jobSettings(recipe: Recipe, settings: TrainingSettings) {
 
 /**
  * Runs a job (or goes on with it), and merges what LoRA learnt, so that the stage always leaves a model folder.
- * @param measurePairs what is known of the held-out pairs, once the reference was asked.
+ * @param sampled the log-probabilities that the held-out pairs had while they were sampled.
  */
 export async function* runTraining(
   work: StageWork,
   settings: TrainingSettings,
   job: Omit<TrainingJob, 'outputFolder' | 'snapshotSteps'>,
-  measurePairs?: (reference: PreferenceMetrics) => Promise<PairMeasures>,
+  sampled?: () => Promise<SampledMeans>,
 ): AsyncGenerator<RunEvent, StageOutcome> {
   const { stage, recipe, tools, folder, signal } = work
   const whole: TrainingJob = { ...job, outputFolder: join(folder, trainingFolder), snapshotSteps: [] }
@@ -111,8 +111,7 @@ export async function* runTraining(
   }
   const summary = step === 0 ? 'trained' : `${step} steps, last loss ${loss.toFixed(3)}`
   if (settings.method === 'full') return { outputs: [resultPath], summary }
-  const pairs = reference === undefined ? undefined : await measurePairs?.(reference)
-  const changes = describeChanges(await mergeResult(work, whole, pairs))
+  const changes = describeChanges(await mergeResult(work, whole, reference && sampled && { reference, sampled }))
   return { outputs: [resultPath, mergedPath, mergeRecordName], summary: [summary, ...changes].join('; ') }
 }
 

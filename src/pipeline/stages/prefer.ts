@@ -1,14 +1,12 @@
 // Preference training: RPO, DPO or winners only, one round of one variant.
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { loadJsonLines } from '../../base/files.ts'
-import type { PairRow } from '../../data/records.ts'
 import type { Recipe, VariantName } from '../../recipe/recipe.ts'
 import { locateModel, type ModelSource, reads, readsModels } from '../models.ts'
 import { roundSuffix, type Stage } from '../stage.ts'
 import { heldAs, jobSettings, runTraining, trainedModel, trainingIdentity } from '../training.ts'
 import { pairFiles } from './pair.ts'
-import { recallSamples } from './sample.ts'
+import { meanSampled } from './sample.ts'
 
 export interface Preference {
   variant: VariantName
@@ -69,13 +67,10 @@ export function preferStage(recipe: Recipe, preference: Preference): { stage: St
         evaluationFiles: (await stat(heldOut)).size > 0 ? { 'held-out': heldOut } : {},
         batch: { pairs: training.pairsPerStep, maxTokens: recipe.pair.maxTokens },
       }
-      return yield* runTraining(work, recipe.prefer, job, async (reference) => {
-        const rows = await loadJsonLines<PairRow>(heldOut)
-        // What was written in 8 bits has the log-probabilities of other weights than the reference's.
-        const isSame = recipe.sampler.precision === 'float32'
-        const recorded = isSame ? await recallSamples(work.runFolder, sample, rows) : () => undefined
-        return { reference, rows, recorded }
-      })
+      // What was written in 8 bits has the log-probabilities of other weights than the reference's.
+      const isComparable = recipe.sampler.precision === 'float32'
+      const sampled = isComparable ? () => meanSampled(work.runFolder, sample, heldOut) : undefined
+      return yield* runTraining(work, recipe.prefer, job, sampled)
     },
   }
   return { stage, model: trainedModel(variant, id, recipe.prefer, start) }

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { internal } from '../../base/errors.ts'
 import { readJsonLines } from '../../base/files.ts'
 import { formatPercent } from '../../base/format.ts'
+import { textKey } from '../../data/duplicates.ts'
 import type { PairRow } from '../../data/records.ts'
 import { JsonLinesWriter } from '../../data/row-writer.ts'
 import { printPrompt } from '../../exam/prompts.ts'
@@ -114,28 +115,39 @@ export async function* readSampledQuestions(
   if (samples[0] !== undefined) yield [samples[0].question, samples]
 }
 
-/** The log-probabilities that the responses of some pairs had while they were sampled, nats; samples are read one at a time. */
-export async function recallSamples(
+/**
+ * The mean log-probability that pairs' chosen and rejected responses had while they were sampled, nats; NaN where one was not
+ * sampled. Pairs and samples are read one at a time; of each response 64 bits and a number are kept.
+ */
+export async function meanSampled(
   runFolder: string,
   sample: Stage,
-  pairs: readonly PairRow[],
-): Promise<(question: string, tokens: readonly number[]) => number | undefined> {
-  const keyOf = (question: string, tokens: readonly number[]) => `${question} ${tokens.join()}`
-  const wanted = new Set(
-    pairs.flatMap(({ question, chosenTokens, rejectedTokens }) => [
-      keyOf(question, chosenTokens),
-      keyOf(question, rejectedTokens),
-    ]),
-  )
-  const sums = new Map<string, number>()
+  pairsFile: string,
+): Promise<{ chosen: number; rejected: number }> {
+  const keyOf = (question: string, tokens: readonly number[]) => textKey(`${question} ${tokens.join()}`)
+  const sums = new Map<bigint, number>()
+  let pairs = 0
+  for await (const { question, chosenTokens, rejectedTokens } of readPairs(pairsFile)) {
+    pairs++
+    for (const tokens of [chosenTokens, rejectedTokens]) sums.set(keyOf(question, tokens), Number.NaN)
+  }
   for await (const { value } of readJsonLines(join(runFolder, sample.id, samplesName))) {
     const { question, tokens, logProbabilities } = value as SampledExplanation
     const key = keyOf(question, tokens)
-    if (!wanted.has(key) || logProbabilities.length !== tokens.length) continue
+    if (!sums.has(key) || logProbabilities.length !== tokens.length) continue
     sums.set(
       key,
       logProbabilities.reduce((sum, one) => sum + one, 0),
     )
   }
-  return (question, tokens) => sums.get(keyOf(question, tokens))
+  const means = { chosen: 0, rejected: 0 }
+  for await (const { question, chosenTokens, rejectedTokens } of readPairs(pairsFile)) {
+    means.chosen += (sums.get(keyOf(question, chosenTokens)) ?? Number.NaN) / pairs
+    means.rejected += (sums.get(keyOf(question, rejectedTokens)) ?? Number.NaN) / pairs
+  }
+  return means
+}
+
+async function* readPairs(file: string): AsyncGenerator<PairRow> {
+  for await (const { value } of readJsonLines(file)) yield value as PairRow
 }
