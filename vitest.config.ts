@@ -1,5 +1,6 @@
 // Test settings: unit tests lie beside their file in src/, whole-system tests in test/. test/peers and test/cluster run apart.
 import { defineConfig } from 'vitest/config'
+import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 /** Tests that use all cores themselves: side by side they would take each other's time, not save any. */
 const wholeMachine = [
@@ -9,8 +10,24 @@ const wholeMachine = [
   'test/sampler-equivalence.test.ts',
 ]
 
+/**
+ * Tests that take half a minute, in processes that mostly compute or wait on one core: begun last, they would end alone. Vitest
+ * begins with the longest too, but knows them only from a run before.
+ */
+const longest = ['pipeline-kill', 'cluster-simulated', 'pipeline-simulated', 'pipeline-started', 'server-keeper']
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const group = ({ project }: TestSpecification) => project.config.sequence.groupOrder
+    const isLong = ({ moduleId }: TestSpecification) => longest.some((name) => moduleId.endsWith(`/${name}.test.ts`))
+    const sorted = await super.sort(files)
+    return sorted.sort((a, b) => group(a) - group(b) || Number(isLong(b)) - Number(isLong(a)))
+  }
+}
+
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongestFirst },
     pool: 'forks', // onnxruntime-node aborts under vmThreads
     testTimeout: 60_000,
     globalSetup: 'test/temporary-folder.ts',

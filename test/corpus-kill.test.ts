@@ -5,22 +5,23 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { hashFile, readJson, writeJson } from '../src/base/files.ts'
 import { Random } from '../src/base/random.ts'
 import type { SpoolNote } from '../src/data/corpus-spool.ts'
+import { compileRepository } from './compiled.ts'
 
-const child = fileURLToPath(new URL('./corpus.fixture.ts', import.meta.url))
 const files = ['training.jsonl', 'held-out.jsonl', 'general.jsonl', 'counts.json']
 const kills = 6
 const random = new Random(5, 'corpus-kill')
 
 let folder: string
+let child: string
 let texts: string
 let tokenizer: string
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'meikai-corpus-kill-'))
+  child = compileRepository(join(folder, 'program'))('test/corpus.fixture.ts')
   texts = join(folder, 'texts.jsonl')
   tokenizer = join(folder, 'tokenizer')
   await mkdir(tokenizer)
@@ -48,7 +49,7 @@ afterAll(() => rm(folder, { recursive: true }))
 
 /** Runs until `events` signs of progress and some milliseconds, or to the end; whether it came to the end. */
 async function run(out: string, events = Number.POSITIVE_INFINITY, milliseconds = 0): Promise<boolean> {
-  const running = spawn(process.execPath, ['--import', 'tsx', child, texts, out, tokenizer, '60000'], {
+  const running = spawn(process.execPath, [child, texts, out, tokenizer, '60000'], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const exit = once(running, 'exit')

@@ -5,14 +5,12 @@ import { once } from 'node:events'
 import { readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 import { hashJson } from '../../src/base/files.ts'
 import type { RunEvent } from '../../src/base/progress.ts'
 import { Random } from '../../src/base/random.ts'
 import { readManifest } from '../../src/runs/manifest.ts'
 import { metricsName, readMetrics } from '../../src/runs/metrics.ts'
-
-const child = fileURLToPath(new URL('./child.ts', import.meta.url))
+import { compileRepository } from '../compiled.ts'
 
 export interface KillTest {
   /** The recipe's file, and the name that it gives its run. */
@@ -46,7 +44,9 @@ export interface KillResult {
  */
 export async function killAndCompare({ recipe, name, folder, times, seed, onKill }: KillTest): Promise<KillResult> {
   const whole = join(folder, 'whole')
-  const seconds = await runWhole(recipe, whole)
+  const child = compileRepository(join(folder, 'program'))('test/kill/child.ts')
+  const run = (runs: string) => start(child, recipe, runs)
+  const seconds = await runWhole(run(whole))
   const expected = await fingerprint(join(whole, name))
   const random = new Random(seed, 'kill')
   const stages = [...seconds.keys()]
@@ -58,13 +58,13 @@ export async function killAndCompare({ recipe, name, folder, times, seed, onKill
     const chosen = new Set(random.shuffled(stages).slice(0, left))
     for (const stage of stages.filter((id) => chosen.has(id))) {
       const share = random.uniform()
-      const stopped = await runUntil(recipe, killed, stage, 1000 * share * (seconds.get(stage) ?? 0))
+      const stopped = await runUntil(run(killed), stage, 1000 * share * (seconds.get(stage) ?? 0))
       if (stopped === undefined) continue
       const kill = { number: result.kills.length + 1, stage: stopped }
       result.kills.push(kill)
       onKill?.(kill)
     }
-    await runWhole(recipe, killed)
+    await runWhole(run(killed))
     for (const difference of compare(expected, await fingerprint(join(killed, name)))) {
       if (!result.differences.includes(difference)) result.differences.push(difference)
     }
@@ -74,9 +74,8 @@ export async function killAndCompare({ recipe, name, folder, times, seed, onKill
 }
 
 /** Runs to the end; the seconds that each stage took. */
-async function runWhole(recipe: string, runs: string): Promise<Map<string, number>> {
+async function runWhole(process: ChildProcess): Promise<Map<string, number>> {
   const seconds = new Map<string, number>()
-  const process = start(recipe, runs)
   for await (const event of events(process)) if (event.type === 'stage-end') seconds.set(event.stage, event.seconds)
   const [status] = process.exitCode === null ? await once(process, 'exit') : [process.exitCode]
   if (status !== 0) throw new Error(`the run ended with status ${status}`)
@@ -84,13 +83,7 @@ async function runWhole(recipe: string, runs: string): Promise<Map<string, numbe
 }
 
 /** Runs until some milliseconds after a stage's start and kills; the stage that was running then, or undefined if the run was over. */
-async function runUntil(
-  recipe: string,
-  runs: string,
-  stage: string,
-  milliseconds: number,
-): Promise<string | undefined> {
-  const process = start(recipe, runs)
+async function runUntil(process: ChildProcess, stage: string, milliseconds: number): Promise<string | undefined> {
   const exit = once(process, 'exit')
   let current: string | undefined
   for await (const event of events(process)) {
@@ -103,8 +96,8 @@ async function runUntil(
   return undefined
 }
 
-function start(recipe: string, runs: string): ChildProcess {
-  return spawn(process.execPath, ['--import', 'tsx', child, recipe, runs], { stdio: ['ignore', 'pipe', 'inherit'] })
+function start(child: string, recipe: string, runs: string): ChildProcess {
+  return spawn(process.execPath, [child, recipe, runs], { stdio: ['ignore', 'pipe', 'inherit'] })
 }
 
 async function* events(process: ChildProcess): AsyncGenerator<RunEvent> {

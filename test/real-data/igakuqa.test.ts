@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { loadJsonLines } from '../../src/base/files.ts'
 import type { PreferencePair } from '../../src/preference/records.ts'
+import { compileRepository } from '../compiled.ts'
 
 const root = join(import.meta.dirname, '../..')
 const shared = process.env.MEIKAI_SHARED ?? join(root, '../shared')
@@ -20,7 +21,9 @@ describe.skipIf(missing.length > 0)(`IgakuQA from texts to report${reason}`, () 
     const runs = await mkdtemp(join(tmpdir(), 'meikai-igakuqa-'))
     try {
       // A process of its own, so that its peak of resident memory is the run's.
-      const child = spawnSync(process.execPath, ['--import', 'tsx', join(import.meta.dirname, 'child.ts'), runs], {
+      const program = compileRepository(join(runs, 'program'))('test/real-data/child.ts')
+      const recipe = join(import.meta.dirname, 'igakuqa.yaml')
+      const child = spawnSync(process.execPath, [program, recipe, runs], {
         cwd: root,
         encoding: 'utf8',
         env: { ...process.env, MEIKAI_SHARED: shared },
