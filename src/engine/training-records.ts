@@ -115,7 +115,7 @@ function foreign({ vocabularySize }: Limits): string {
   return `the model's vocabulary has ${vocabularySize}. It was tokenised for another model.`
 }
 
-/** Tokens of pairs that are held at once where all of a file are gone through: some 100 MB with what is made of them. */
+/** Tokens of pairs that are held at once where all of a file are gone through: 150 MB with what is made of them. */
 const windowTokens = 2_000_000
 const readAtOnce = 64
 
