@@ -125,8 +125,8 @@ function preferenceRow({ title, baseline, series }: PreferenceRow, trainings: Re
   const drawn = trainings.map((training) => ({ training, series: series(training) }))
   const points = drawn.flatMap((one) => one.series.flatMap((each) => each.points))
   if (points.length === 0) return false
-  const steps = points.map(({ step }) => step)
-  const values = [...points.map(({ value }) => value), ...(baseline === undefined ? [] : [baseline])]
+  const [, lastStep] = rangeOf(points.map(({ step }) => step))
+  const values = points.map(({ value }) => value).concat(baseline ?? [])
   return html`<h3>${title}</h3>
 <div class="charts">${drawn.map(
     (one) => html`<figure><figcaption>${one.training.title}</figcaption>
@@ -134,11 +134,19 @@ ${drawCurves({
   label: `${title}: ${one.training.title}`,
   yLabel: '',
   series: one.series,
-  xDomain: [0, Math.max(...steps)],
-  yDomain: [Math.min(...values), Math.max(...values)],
+  xDomain: [0, lastStep],
+  yDomain: rangeOf(values),
   ...(baseline === undefined ? {} : { baseline }),
 })}</figure>`,
   )}</div>`
+}
+
+/** The least and the largest, of more numbers than a call takes as arguments. */
+function rangeOf(values: readonly number[]): [number, number] {
+  return values.reduce<[number, number]>(
+    ([least, largest], value) => [Math.min(least, value), Math.max(largest, value)],
+    [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY],
+  )
 }
 
 /** Held-out pairs strong, the step's own faint; the step's own strong where nothing was held out. */
