@@ -36,6 +36,7 @@ describe('items of our own', () => {
     ],
     ['the same id twice', [good, '', good], ':3: item q1: the same id stands in line 1'],
     ['two options that read the same', [{ ...good, options: ['い', 'ろ', 'い'] }], 'options a and c read the same'],
+    ['a gold that names an option twice', [{ ...good, gold: [['a', 'a']] }], 'the gold a,a has a twice'],
     ['a number that is none', [{ ...good, options: [], gold: [['x']] }], 'the gold "x" is no number'],
     ['a misspelt key', [{ ...good, explenation: '' }], ':1: unknown key explenation'],
     ['a wrong type', [{ ...good, question: 3 }], ':1: question: '],

@@ -55,6 +55,10 @@ export function checkItem(item: ExamItem): string | undefined {
       return `the gold "${answer}" is no option. The options are ${letters[0]} to ${letters.at(-1)}.`
     }
   }
+  for (const answer of item.gold) {
+    const twice = answer.find((one, i) => answer.indexOf(one) < i)
+    if (twice !== undefined) return `the gold ${answer.join(',')} has ${twice} twice.`
+  }
   const strange = item.prohibited?.find((letter) => !letters.includes(letter))
   if (strange !== undefined) return `the prohibited "${strange}" is no option.`
   return undefined
