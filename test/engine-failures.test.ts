@@ -41,6 +41,22 @@ it('stops at a loss that explodes, naming step and documents, and keeps the chec
   expect(readdirSync(join(job.outputFolder, 'checkpoints')).join()).toContain(String(Number(step) - 1))
 })
 
+it('stops at a loss that is a number, but beyond what guessing costs many times over', async () => {
+  const job = await prepareJob(folder, 'preference', { learningRate: 0.1, warmupSteps: 0 })
+  if (job.objective.kind !== 'preference') throw new Error('no preference job')
+  const failure = await failureOf({ ...job, objective: { ...job.objective, beta: 1e4 } })
+  expect(failure).toBeInstanceOf(UserError)
+  expect((failure as Error).message).toMatch(/^step \d+: the loss exploded to \d/)
+})
+
+it.each([
+  ['next-token', 0.001, /next-token\.jsonl: 0\.001 passes over its 60 documents come to no step\. Raise epochs/],
+  ['preference', 0.01, /preference\.jsonl: 0\.01 passes over its 24 pairs come to no step\. Raise epochs/],
+] as const)('refuses a %s training of %d passes, in which nothing would be learnt', async (kind, epochs, message) => {
+  const { steps: _, ...job } = await prepareJob(folder, kind)
+  expect(await failureOf({ ...job, epochs })).toMatchObject({ message: expect.stringMatching(message) })
+})
+
 /** A folder on a file system of 256 KB of its own, where one may be mounted. */
 function mountSmallDisk(): string | undefined {
   const place = join(folder, 'disk')

@@ -76,6 +76,12 @@ describe('plans', () => {
     expect(countAllLosses(records)).toBe(losses)
   })
 
+  it('of pairs, counted as they are made where a share of a pass is rounded', async () => {
+    const job = jobOf({ epochs: 2.3, batch: { pairs: 1, maxTokens: 40 } })
+    const records = await readRecords(await write('few-pairs.jsonl', makePairs(5)), preference, limits)
+    expect(countSteps(records, job, 0)).toBe([...planSteps(records, job, 0)].length)
+  })
+
   it('of pairs', async () => {
     const job = jobOf({ epochs: 1.5, batch: { pairs: 7, maxTokens: 40 } })
     const records = await readRecords(await write('pairs.jsonl', makePairs(90)), preference, limits)

@@ -1,5 +1,5 @@
 // A job's data as optimizer steps of micro-batches, in an order that seed and step alone decide.
-import { internal } from '../base/errors.ts'
+import { internal, UserError } from '../base/errors.ts'
 import { type Batch, makeBatch, type Row } from '../training/batch.ts'
 import { countPredictions, cutDocument, layOutRow, type Piece, packDocuments } from '../training/documents.ts'
 import { nextTokenWeights, type ObjectiveWeights, preferenceWeights } from '../training/objective.ts'
@@ -76,13 +76,14 @@ export async function* readSteps(plan: Iterable<StepReader>, first = 1): AsyncGe
   if (next !== undefined) yield await next
 }
 
-/** How many optimizer steps the job has. */
+/** How many optimizer steps the job has; none, because so small a part of the data is passed over, is a UserError. */
 export function countSteps(records: Records, job: TrainingJob, rowTokens: number): number {
   if (job.steps !== undefined) return job.steps
-  if (records.kind === 'pairs') return Math.ceil(Math.round(epochsOf(job) * records.rows.count) / pairsOf(job))
   let steps = 0
   for (const _ of planSteps(records, job, rowTokens)) steps++
-  return steps
+  if (steps > 0) return steps
+  const data = `${records.rows.count} ${records.kind}`
+  throw new UserError(`${job.trainingFile}: ${job.epochs} passes over its ${data} come to no step. Raise epochs.`)
 }
 
 /** Passes over the data; as many as the steps need where those are given. */
