@@ -8,15 +8,9 @@ import type { TrainingEvent } from '../src/base/progress.ts'
 import type { OpenSettings } from '../src/engine/cluster/choose.ts'
 import { ClusterEngine } from '../src/engine/cluster/cluster-engine.ts'
 import type { TrainingJob } from '../src/engine/engine.ts'
-import {
-  drawSchedule,
-  faults,
-  MeikaiKilled,
-  removeFolder,
-  type Schedule,
-  SimulatedCluster,
-  simulatedLoss,
-} from './simulated-cluster.ts'
+import { removeFolder, SimulatedCluster } from './simulated-cluster.ts'
+import { MeikaiKilled } from './simulated-job.ts'
+import { drawSchedule, faults, type Schedule, simulatedLoss } from './simulated-trainer.ts'
 import { prepareJob, smallLora } from './training-example.ts'
 
 let folder: string

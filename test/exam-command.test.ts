@@ -150,7 +150,7 @@ describe('an examination of an endpoint', () => {
   it('puts several answers to the vote', async () => {
     let calls = 0
     // Two of three are right, whatever the order.
-    const voting = (prompt: string) => (calls++ % 3 === 0 ? '答え：e' : write!(prompt, 0))
+    const voting = (prompt: string) => (calls++ % 3 === 0 ? '答え：e' : write!(prompt, 0, 'm'))
     expect(await exam('--out OUT --ways answer --samples 3 --concurrency 1', { write: voting })).toBe(0)
     const answers = await loadJsonLines<GradedAnswer>(inOut('answers.jsonl'))
     expect(server!.calls).toBe(60)

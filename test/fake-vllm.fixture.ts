@@ -18,6 +18,8 @@ export interface Behaviour {
   /** What it says before it ends, in place of being healthy. */
   says?: string
   isNeverHealthy?: boolean
+  /** So many starts are killed while they load. */
+  killedStarts?: number
   /** At this call of a start it is killed. */
   diesAtCall?: number | undefined
   /** Whether it answers the examination's prompts; letters to any when left out. */

@@ -21,6 +21,8 @@ const worker = spawn('bash', ['-c', 'trap "" TERM; while true; do sleep 1; done'
 lockGpus(join(folder, fakeFiles.lock), [process.pid, worker.pid ?? 0])
 if (behaviour.mutters !== undefined) process.stderr.write(`begins\r${behaviour.mutters}`)
 await setTimeout(behaviour.loadMilliseconds)
+const starts = readFileSync(join(folder, fakeFiles.starts), 'utf8').split('\n').length - 1
+if (starts <= (behaviour.killedStarts ?? 0)) process.kill(process.pid, 'SIGKILL')
 if (behaviour.says !== undefined) {
   console.error(behaviour.says)
   process.exit(1)

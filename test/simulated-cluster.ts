@@ -1,58 +1,35 @@
-// A cluster in simulated time: its trainer writes what LLaMA-Factory would, and fails when a schedule says so.
-import { appendFile, copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+// A cluster in simulated time: its trainings and servers are jobs that go on whenever somebody waits, and fail when schedules say so.
+import { existsSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { Random } from '../src/base/random.ts'
+import { internal } from '../src/base/errors.ts'
 import type { JobHandle, Launcher } from '../src/engine/cluster/launcher.ts'
 import type { Surroundings } from '../src/engine/cluster/session.ts'
-import { readSafetensorsHeader, readTensor } from '../src/formats/safetensors.ts'
-import { writeSafetensors } from '../src/formats/safetensors-writer.ts'
-
-/** What can happen: meikai: whoever follows the job dies; the job goes on. */
-export const faults = [
-  'rank killed',
-  'job vanished',
-  'checkpoint torn',
-  'time limit',
-  'meikai killed',
-  'meikai killed at the next start',
-] as const
-export type Fault = (typeof faults)[number]
-
-/** Faults at moments counted in steps taken by all attempts together. */
-export type Schedule = ReadonlyMap<number, Fault>
-
-export function drawSchedule(seed: number, moments: number): Schedule {
-  const random = new Random(seed, 'faults')
-  const count = random.integer(7)
-  return new Map(
-    Array.from({ length: count }, () => [1 + random.integer(moments), faults[random.integer(faults.length)] as Fault]),
-  )
-}
-
-/** Thrown where meikai is killed. */
-export class MeikaiKilled extends Error {}
-
-interface Trainer {
-  id: string
-  attempt: string
-  step: number
-  settings: Record<string, unknown>
-}
-
-export const simulatedLoss = (step: number) => 12 / (1 + step / 10)
+import { SimulatedClock } from './simulated-clock.ts'
+import { MeikaiKilled, type SimulatedJob } from './simulated-job.ts'
+import { type Answer, type ServerFault, type ServerSchedule, SimulatedServer } from './simulated-server.ts'
+import { type Fault, type Schedule, SimulatedTrainer } from './simulated-trainer.ts'
 
 export class SimulatedCluster implements Surroundings {
-  readonly happened: Fault[] = []
+  readonly happened: (Fault | ServerFault)[] = []
   /** Jobs that ran at the same time: more than one is a fault of meikai's. */
   mostAtOnce = 0
+  readonly clock = new SimulatedClock(() => this.pause())
+  /** Called where meikai is to die while it asks a server. */
+  killMeikai: () => void = () => {}
   private readonly schedule: Schedule
-  private readonly running = new Map<string, Trainer>()
+  private readonly servers: { schedule: ServerSchedule; answer: Answer } | undefined
+  private readonly running = new Map<string, SimulatedJob>()
   private started = 0
   private diesAtStart = false
-  private moments = 0
+  private steps = 0
+  private serverStarts = 0
+  private calls = 0
 
-  constructor(schedule: Schedule) {
+  /** @param servers when servers fail, and what they answer; left out, there are none. */
+  constructor(schedule: Schedule, servers?: { schedule: ServerSchedule; answer: Answer }) {
     this.schedule = schedule
+    this.servers = servers
   }
 
   get jobsLeft(): number {
@@ -60,15 +37,12 @@ export class SimulatedCluster implements Surroundings {
   }
 
   launcher(): Launcher {
-    const idOf = (job: JobHandle) => (job.place === 'slurm' ? job.id : '')
+    const find = (job: JobHandle) => (job.place === 'slurm' ? this.running.get(job.id) : undefined)
     return {
-      start: async (attempt) => {
+      start: async (folder) => {
         const id = String(++this.started)
-        const settings = readConfiguration(await readFile(join(attempt, 'train.yaml'), 'utf8'))
-        const from = /checkpoint-(\d+)$/.exec(String(settings.resume_from_checkpoint ?? ''))?.[1] ?? '0'
-        this.running.set(id, { id, attempt, step: Number(from), settings })
+        this.running.set(id, await this.open(folder, () => this.running.delete(id)))
         this.mostAtOnce = Math.max(this.mostAtOnce, this.running.size)
-        await mkdir(String(settings.output_dir), { recursive: true })
         if (this.diesAtStart) {
           // The job runs, and nobody wrote down which it is.
           this.diesAtStart = false
@@ -76,111 +50,49 @@ export class SimulatedCluster implements Surroundings {
         }
         return { place: 'slurm', id }
       },
-      find: async (attempt) => {
-        const found = [...this.running.values()].find((trainer) => trainer.attempt === attempt)
-        return found && { place: 'slurm', id: found.id }
+      find: async (folder) => {
+        const found = [...this.running].find(([, job]) => job.folder === folder)
+        return found && { place: 'slurm', id: found[0] }
       },
-      state: async (job) => (this.running.has(idOf(job)) ? 'running' : 'gone'),
-      stop: async (job) => this.end(idOf(job), 0),
-      kill: async (job) => {
-        this.running.delete(idOf(job))
-      },
+      state: async (job) => (find(job) === undefined ? 'gone' : find(job)?.isWaiting ? 'waiting' : 'running'),
+      stop: async (job) => find(job)?.stop(),
+      kill: async (job) => find(job)?.vanish(),
       explain: async () => undefined,
     }
   }
 
-  /** Each look at a job lets it take a step. */
+  /** Each look at a job lets it go on. */
   async pause(): Promise<void> {
-    for (const trainer of [...this.running.values()]) await this.advance(trainer)
+    for (const job of [...this.running.values()]) await job.advance()
   }
 
-  private async advance(trainer: Trainer): Promise<void> {
-    const { settings } = trainer
-    const steps = Number(settings.max_steps)
-    if (trainer.step < steps) await this.takeStep(trainer)
-    const fault = this.schedule.get(++this.moments)
-    if (fault !== undefined && trainer.step < steps) return this.fail(trainer, fault)
-    if (trainer.step < steps) return
-    await this.save(trainer, String(settings.output_dir))
-    await this.end(trainer.id, 0)
-  }
-
-  private async takeStep(trainer: Trainer): Promise<void> {
-    const { settings, attempt } = trainer
-    const step = ++trainer.step
-    const output = String(settings.output_dir)
-    const loss = simulatedLoss(step)
-    const logged = { current_steps: step, total_steps: settings.max_steps, loss, lr: 0.1, elapsed_time: '0:00:00' }
-    await appendFile(join(attempt, 'log.txt'), `{'loss': '${loss.toPrecision(4)}', 'grad_norm': '1', 'epoch': '0.5'}\n`)
-    await appendFile(join(output, 'trainer_log.jsonl'), `${JSON.stringify(logged)}\n`)
-    if (step % Number(settings.save_steps) === 0) await this.saveCheckpoint(trainer)
-  }
-
-  private async saveCheckpoint(trainer: Trainer, torn = false): Promise<void> {
-    const folder = join(String(trainer.settings.output_dir), `checkpoint-${trainer.step}`)
-    await mkdir(folder, { recursive: true })
-    const archive = Buffer.concat([Buffer.alloc(40), Buffer.from('PK\x05\x06', 'latin1'), Buffer.alloc(18)])
-    for (const name of ['optimizer.pt', 'scheduler.pt'])
-      await writeFile(join(folder, name), torn ? archive.subarray(0, 20) : archive)
-    await this.save(trainer, folder)
-  }
-
-  /** Weights that follow from the start and the step alone, as those of a training do. */
-  private async save({ step, settings }: Trainer, folder: string): Promise<void> {
-    const start = String(settings.adapter_name_or_path)
-    const { tensors } = await readSafetensorsHeader(join(start, 'adapter_model.safetensors'))
-    const sources = [...tensors.values()].map((tensor) => ({
-      name: tensor.name,
-      shape: tensor.shape,
-      read: async () => (await readTensor(tensor)).map((value) => value + step),
-    }))
-    await writeSafetensors(join(folder, 'adapter_model.safetensors'), sources)
-    await copyFile(join(start, 'adapter_config.json'), join(folder, 'adapter_config.json'))
-    await writeFile(join(folder, 'trainer_state.json'), JSON.stringify({ global_step: step }))
-  }
-
-  private async fail(trainer: Trainer, fault: Fault): Promise<void> {
-    this.happened.push(fault)
-    switch (fault) {
-      case 'rank killed':
-        await appendFile(join(trainer.attempt, 'log.txt'), '  exitcode  : -9 (pid: 12)\n')
-        return this.end(trainer.id, 1)
-      case 'job vanished':
-        // In the middle of a line.
-        await appendFile(join(String(trainer.settings.output_dir), 'trainer_log.jsonl'), '{"current_st')
-        this.running.delete(trainer.id)
-        return
-      case 'checkpoint torn':
-        await this.saveCheckpoint(trainer, true)
-        this.running.delete(trainer.id)
-        return
-      case 'time limit':
-        await this.saveCheckpoint(trainer)
-        return this.end(trainer.id, 0)
-      case 'meikai killed':
-        throw new MeikaiKilled()
-      case 'meikai killed at the next start':
-        this.diesAtStart = true
-        this.running.delete(trainer.id)
-        return
+  private async open(folder: string, leave: () => void): Promise<SimulatedJob> {
+    const noteFault = (fault: Fault | ServerFault) => this.happened.push(fault)
+    const dieAtNextStart = () => {
+      this.diesAtStart = true
     }
+    if (existsSync(join(folder, 'train.yaml'))) {
+      return SimulatedTrainer.open(folder, {
+        leave,
+        faultAt: () => this.schedule.get(++this.steps),
+        noteFault,
+        dieAtNextStart,
+      })
+    }
+    const { schedule, answer } = this.servers ?? internal('a server that nobody expects')
+    const fault = schedule.starts.get(++this.serverStarts)
+    if (fault !== undefined) noteFault(fault)
+    if (fault === 'meikai killed while its server is started') dieAtNextStart()
+    return SimulatedServer.open(folder, {
+      leave,
+      clock: this.clock,
+      isKilledLoading: fault === 'server killed while it loads',
+      faultAt: () => schedule.calls.get(++this.calls),
+      answer,
+      noteFault,
+      killMeikai: () => this.killMeikai(),
+    })
   }
-
-  private async end(id: string, status: number): Promise<void> {
-    const trainer = this.running.get(id)
-    if (trainer === undefined) return
-    await writeFile(join(trainer.attempt, 'exit.json'), JSON.stringify({ status, endedAt: 0 }))
-    this.running.delete(id)
-  }
-}
-
-/** Our own YAML: a JSON value a line. */
-function readConfiguration(text: string): Record<string, unknown> {
-  const entries = text.split('\n').flatMap((line) => {
-    const [, key, value] = /^(\w+): (.*?)(?: {2}#.*)?$/.exec(line) ?? []
-    return key === undefined || value === undefined ? [] : [[key, JSON.parse(value)] as const]
-  })
-  return Object.fromEntries(entries)
 }
 
 /** Removes a folder of a finished simulation. */

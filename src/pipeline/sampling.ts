@@ -40,6 +40,7 @@ export async function* sampleAll(
   const numberOf = ({ id, sample }: Completion) =>
     sample < (countOf.get(id) ?? 0) ? (firsts.get(id) ?? internal(`no request ${id}`)) + sample : undefined
   const store = await RecordStore.open<Completion>(join(folder, partialName), total, numberOf)
+  let isWhole = false
   try {
     let done = store.count()
     const missing = requests.flatMap((request) => {
@@ -62,9 +63,10 @@ export async function* sampleAll(
         await sampler.close()
       }
     }
-  } catch (error) {
-    await store.close()
-    throw error
+    isWhole = true
+  } finally {
+    // Also where nobody reads on.
+    if (!isWhole) await store.close()
   }
   return {
     async read(request) {

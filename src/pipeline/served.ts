@@ -1,5 +1,6 @@
 // Served models in place of the embedded sampler: names, adapters, hosts, and what of it the outcome depends on.
 import { join } from 'node:path'
+import type { Clock } from '../base/clock.ts'
 import { exists } from '../base/files.ts'
 import type { ModelReference } from '../engine/engine.ts'
 import type { Recipe } from '../recipe/recipe.ts'
@@ -17,7 +18,7 @@ export function openServed(recipe: Recipe): OpenSampler {
 }
 
 /** The same on a server that the run starts itself, for one model at a time. */
-export function openStarted(recipe: Recipe, keeper: ServerKeeper): OpenSampler {
+export function openStarted(recipe: Recipe, keeper: ServerKeeper, clock?: Clock): OpenSampler {
   return async (model) => {
     const { openStartedSampler } = await import('../sampler/started/started-sampler.ts')
     const { served, adapter } = await chooseServed(recipe, model)
@@ -28,7 +29,7 @@ export function openStarted(recipe: Recipe, keeper: ServerKeeper): OpenSampler {
         const { concurrency = 1 } = recipe.sampler.start ?? {}
         const endpoint = { url, concurrency, ...(key !== undefined && { keyVariable }) }
         // Its own server is asked directly, whatever proxy there is.
-        return openEndpoints(recipe, [endpoint], served.name, adapter, { [keyVariable]: key })
+        return openEndpoints(recipe, [endpoint], served.name, adapter, { [keyVariable]: key }, clock)
       },
       retries: recipe.engine.retries,
     })
@@ -56,7 +57,8 @@ async function openEndpoints(
   endpoints: readonly EndpointSettings[],
   servedModel: string,
   adapter: string | undefined,
-  environment: Record<string, string | undefined> = process.env,
+  environment?: Record<string, string | undefined>,
+  clock?: Clock,
 ): Promise<ServerSampler> {
   const { openServerSampler } = await import('../sampler/server/server.ts')
   let model = servedModel
@@ -65,7 +67,7 @@ async function openEndpoints(
     model = await loadServedAdapter(adapter, { endpoints, timeoutSeconds }, environment)
   }
   const settings = { endpoints, model, api: 'completions', dialect, samplesPerCall, timeoutSeconds, attempts } as const
-  return openServerSampler(settings, environment)
+  return openServerSampler(settings, environment, clock)
 }
 
 /** Whether the recipe's sampler can write with a model: endpoints know the run's models, and adapters on the base, not snapshots. */

@@ -9,6 +9,7 @@ import type { Engine } from '../engine/engine.ts'
 import type { Recipe } from '../recipe/recipe.ts'
 import { serverFolder } from '../sampler/started/server-record.ts'
 import type { StartSettings } from '../sampler/started/start-settings.ts'
+import type { ServerSurroundings } from '../sampler/started/surroundings.ts'
 import { openServed, openStarted } from './served.ts'
 import type { Tools } from './stage.ts'
 
@@ -29,17 +30,21 @@ export async function openTools(recipe: Recipe, runFolder: string, signal: Abort
   }
 }
 
-/** Training and a server of the run's own take turns: one is gone before the other begins. */
+/**
+ * Training and a server of the run's own take turns: one is gone before the other begins.
+ * @param surroundings where servers are started; this machine or its Slurm when left out.
+ */
 export async function shareGpus(
   engine: Engine,
   recipe: Recipe,
   runFolder: string,
   signal: AbortSignal,
+  surroundings?: ServerSurroundings,
 ): Promise<Tools & { close(): Promise<void> }> {
   const { ServerKeeper } = await import('../sampler/started/server-keeper.ts')
   const serverEvents = new EventQueue<ServerEvent>()
   const tell = (event: ServerEvent) => serverEvents.tell(event)
-  const keeper = new ServerKeeper(join(runFolder, serverFolder), startSettings(recipe), signal, tell)
+  const keeper = new ServerKeeper(join(runFolder, serverFolder), startSettings(recipe), signal, tell, surroundings)
   return {
     engine: {
       async *train(job, jobSignal) {
@@ -48,7 +53,7 @@ export async function shareGpus(
       },
       estimate: (job) => engine.estimate(job),
     },
-    openSampler: openStarted(recipe, keeper),
+    openSampler: openStarted(recipe, keeper, surroundings?.clock),
     serverEvents,
     close: () => keeper.release(),
   }

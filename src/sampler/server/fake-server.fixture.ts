@@ -20,8 +20,13 @@ export interface FakeServerOptions {
   keepBodies?: boolean
   /** The most characters of a prompt. */
   contextTokens?: number
-  /** What it writes to a prompt: the seed is the sample's own, 0 in a greedy call. Ten letters of its own when left out. */
-  write?(prompt: string, seed: number): string
+  /** Names that it answers to besides its adapters'; to any when left out. */
+  models?: readonly string[]
+  /**
+   * What it writes to a prompt, as the model or adapter that is asked: the seed is the sample's own, 0 in a greedy call. Ten
+   * letters of its own when left out.
+   */
+  write?(prompt: string, seed: number, model: string): string
   /** Asked before each call is answered; the calls are numbered from 0. */
   fault?(call: number, request: IncomingMessage): Fault | undefined
 }
@@ -135,6 +140,12 @@ export class FakeServer {
   }
 
   private complete(body: CallBody, chat: boolean, response: ServerResponse): void {
+    const { models } = this.options
+    if (models !== undefined && !models.includes(body.model) && !this.adapters.has(body.model)) {
+      const message = `The model \`${body.model}\` does not exist.`
+      send(response, 404, { error: { message, type: 'NotFoundError', param: 'model', code: 404 } })
+      return
+    }
     const prompt = promptText(body)
     const refusal = this.refuse(body, [...prompt].length)
     if (refusal !== undefined) {
@@ -178,7 +189,7 @@ function promptText({ prompt, messages = [] }: CallBody): string {
 
 function write(body: CallBody, prompt: string, index: number, author: FakeServerOptions['write']) {
   const seed = body.temperature > 0 ? (body.seed ?? 0) + index : 0
-  const wanted = author?.(prompt, seed)
+  const wanted = author?.(prompt, seed, body.model)
   const written = wanted === undefined ? undefined : [...wanted].map((character) => character.codePointAt(0)!)
   const random = new Random(seed, prompt)
   const limit = body.max_tokens ?? body.max_completion_tokens ?? 16

@@ -1,4 +1,5 @@
 // Calls spread over endpoints: each once, to the least busy one, again where it failed, in the order in which they end.
+import type { Clock } from '../../base/clock.ts'
 import { UserError } from '../../base/errors.ts'
 import { Random } from '../../base/random.ts'
 import { type Endpoint, pauseSeconds } from './endpoint.ts'
@@ -32,6 +33,7 @@ export interface Fleet<Connection> {
   attempts: number
   /** To be called when an endpoint is freer than before. */
   waiters: Set<() => void>
+  clock: Clock
 }
 
 /**
@@ -41,7 +43,7 @@ export interface Fleet<Connection> {
  */
 export async function* spread<Connection extends { host: string }, Result>(
   jobs: Iterable<Job<Connection, Result>>,
-  { endpoints, places, attempts, waiters }: Fleet<Connection>,
+  { endpoints, places, attempts, waiters, clock }: Fleet<Connection>,
   signal: AbortSignal,
 ): AsyncGenerator<Result, void, undefined> {
   signal.throwIfAborted()
@@ -55,7 +57,7 @@ export async function* spread<Connection extends { host: string }, Result>(
   const results: Result[] = []
   let failure: { error: unknown } | undefined
   let wake = () => {}
-  let timer: NodeJS.Timeout | undefined
+  let callOff = () => {}
   const stop = new AbortController()
   const ended = AbortSignal.any([signal, stop.signal])
   const onAbort = () => wake()
@@ -81,17 +83,17 @@ export async function* spread<Connection extends { host: string }, Result>(
   } finally {
     waiters.delete(fill)
     signal.removeEventListener('abort', onAbort)
-    clearTimeout(timer)
+    callOff()
     stop.abort(new Error('left early'))
     await Promise.allSettled(running)
   }
 
   /** Starts what can be started now, and sees to it that it is called when more can be. */
   function fill(): void {
-    clearTimeout(timer)
+    callOff()
     if (failure !== undefined || ended.aborted) return
     while (results.length < places * RESULTS_A_PLACE) {
-      const now = Date.now()
+      const now = clock.now()
       const next = peek(now)
       if (next === undefined) break
       const endpoint = choose(next, now)
@@ -103,7 +105,7 @@ export async function* spread<Connection extends { host: string }, Result>(
     const due = fresh === undefined ? (again[0]?.notBefore ?? Number.POSITIVE_INFINITY) : 0
     const at = Math.max(opening, due)
     if (Number.isFinite(at) && results.length < places * RESULTS_A_PLACE)
-      timer = setTimeout(fill, Math.max(1, at - Date.now()))
+      callOff = clock.after(Math.max(1, at - clock.now()), fill)
   }
 
   function peek(now: number): Waiting<Connection, Result> | undefined {
@@ -156,7 +158,7 @@ export async function* spread<Connection extends { host: string }, Result>(
   }
 
   function retry(waiting: Waiting<Connection, Result>, endpoint: Endpoint<Connection>, error: CallFailure): void {
-    const now = Date.now()
+    const now = clock.now()
     endpoint.fail(error, now)
     const failures = waiting.failures + 1
     const tired = endpoints.every(({ pauses }) => pauses >= attempts)

@@ -1,4 +1,5 @@
 // The server sampler: completions by OpenAI's protocol, from one or many endpoints that serve the same model.
+import { type Clock, realClock } from '../../base/clock.ts'
 import { UserError } from '../../base/errors.ts'
 import {
   type Capability,
@@ -52,8 +53,8 @@ export interface ServerSampler extends Sampler {
   readonly usage: Readonly<Usage>
 }
 
-/** A stream's typical speed, for estimates: tokens a second. */
-const TYPICAL_RATE = 30
+/** A stream's typical speed, for estimates. */
+export const typicalTokensPerSecond = 30
 /** Bytes of a call in memory, a token: its text and numbers. */
 const TOKEN_BYTES = 64
 
@@ -64,6 +65,7 @@ const TOKEN_BYTES = 64
 export function openServerSampler(
   settings: ServerSettings,
   environment: Record<string, string | undefined> = process.env,
+  clock: Clock = realClock,
 ): ServerSampler {
   const dialect = dialects[settings.dialect]
   const chat: Capability[] = settings.api === 'chat' ? ['conversations'] : []
@@ -77,7 +79,7 @@ export function openServerSampler(
   const connections = settings.endpoints.map((endpoint) => new Connection({ ...endpoint, timeoutSeconds }, environment))
   const endpoints = settings.endpoints.map((limits, i) => new Endpoint(connections[i]!, limits, limits.url))
   const places = settings.endpoints.reduce((total, { concurrency }) => total + concurrency, 0)
-  const fleet: Fleet<Connection> = { endpoints, places, attempts: settings.attempts, waiters: new Set() }
+  const fleet: Fleet<Connection> = { endpoints, places, attempts: settings.attempts, waiters: new Set(), clock }
   const usage: Usage = { promptTokens: 0, newTokens: 0 }
 
   async function* run(jobs: Iterable<Job<Connection, Completion[]>>, signal: AbortSignal) {
@@ -102,7 +104,7 @@ export function openServerSampler(
       const calls = requests.reduce((total, { samples }) => total + samples, 0)
       return {
         bytes: Math.min(calls, places) * maxTokens * TOKEN_BYTES + 2 ** 20,
-        seconds: (calls * maxTokens) / TYPICAL_RATE / places,
+        seconds: (calls * maxTokens) / typicalTokensPerSecond / places,
         diskBytes: 0,
       }
     },

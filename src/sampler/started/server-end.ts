@@ -1,11 +1,12 @@
 // Ending a server, and what there is to say about the servers of all runs.
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { type Clock, pause } from '../../base/clock.ts'
 import { UserError } from '../../base/errors.ts'
-import { type JobHandle, launchers, nameHandle, run } from '../../engine/cluster/launcher.ts'
+import { type JobHandle, type Launcher, nameHandle, run } from '../../engine/cluster/launcher.ts'
 import { readServerRecord, serverFolder, startFolder, writeServerRecord } from './server-record.ts'
 import { serverFiles } from './server-script.ts'
+import { realSurroundings, type ServerSurroundings } from './surroundings.ts'
 
 /** How long a server may take to end before it is killed, and a killed one to be gone: ms. */
 const stopMilliseconds = 20_000
@@ -17,25 +18,31 @@ const lookMilliseconds = 200
  * @returns whether there was anything to end.
  * @throws UserError where it does not go.
  */
-export async function endServer(folder: string, reason: 'done' | 'cancelled'): Promise<boolean> {
-  const record = await readServerRecord(folder)
-  if (record?.handle === undefined || (await isGone(record.handle))) return false
+export async function endServer(
+  folder: string,
+  reason: 'done' | 'cancelled',
+  surroundings: Pick<ServerSurroundings, 'launchers' | 'clock'> = realSurroundings,
+): Promise<boolean> {
+  const { launchers, clock } = surroundings
+  const record = await readServerRecord(folder, surroundings)
+  if (record?.handle === undefined) return false
   const { handle } = record
   const launcher = launchers[handle.place]
+  if (await isGone(handle, launcher)) return false
   await writeServerRecord(folder, { ...record, ended: record.ended ?? reason })
   if (handle.place === 'here') {
     await launcher.stop(handle)
-    await waitUntil(() => isGone(handle), stopMilliseconds)
+    await waitUntil(() => isGone(handle, launcher), stopMilliseconds, clock)
   }
   await launcher.kill(handle, startFolder(folder, record.starts))
-  if (await waitUntil(() => isGone(handle), goneMilliseconds)) return true
+  if (await waitUntil(() => isGone(handle, launcher), goneMilliseconds, clock)) return true
   const id = handle.place === 'here' ? `process ${handle.pid}` : `job ${handle.id}`
   throw new UserError(`${record.name} (${id}) does not end. End it, then run again.`)
 }
 
 /** Whether neither a server's script nor, on this machine, any process of its session is there. */
-async function isGone(handle: JobHandle): Promise<boolean> {
-  if ((await launchers[handle.place].state(handle)) !== 'gone') return false
+async function isGone(handle: JobHandle, launcher: Launcher): Promise<boolean> {
+  if ((await launcher.state(handle)) !== 'gone') return false
   if (handle.place !== 'here') return true
   const { output } = await run('ps', ['-o', 'pid=,stat=', '-s', String(handle.pid)])
   const alive = output.split('\n').flatMap((line) => /^\s*(\d+)\s+[^Z]/.exec(line)?.[1] ?? [])
@@ -43,11 +50,11 @@ async function isGone(handle: JobHandle): Promise<boolean> {
   return alive.length === 0 || alive.includes(String(handle.pid))
 }
 
-async function waitUntil(condition: () => Promise<boolean>, milliseconds: number): Promise<boolean> {
-  const end = performance.now() + milliseconds
-  while (performance.now() < end) {
+async function waitUntil(condition: () => Promise<boolean>, milliseconds: number, clock: Clock): Promise<boolean> {
+  const end = clock.now() + milliseconds
+  while (clock.now() < end) {
     if (await condition()) return true
-    await sleep(lookMilliseconds)
+    await pause(clock, lookMilliseconds)
   }
   return condition()
 }
@@ -74,10 +81,10 @@ export async function listServers(runsFolder: string): Promise<ServerOverview[]>
 }
 
 async function describeServer(folder: string): Promise<ServerOverview | undefined> {
-  const record = await readServerRecord(folder)
+  const record = await readServerRecord(folder, realSurroundings)
   if (record === undefined) return undefined
   const { name, serves, starts, handle, ended } = record
-  const state = handle === undefined ? 'gone' : await launchers[handle.place].state(handle)
+  const state = handle === undefined ? 'gone' : await realSurroundings.launchers[handle.place].state(handle)
   return {
     name,
     folder,

@@ -2,9 +2,21 @@
 import { open, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
+import { UserError } from '../../base/errors.ts'
 import { explainFailure, type Failure, type Known } from '../../engine/cluster/failure.ts'
 import { readNote } from './server-record.ts'
 import { serverFiles } from './server-script.ts'
+
+/** Why a server went, with its log's place. */
+export class ServerFailure extends UserError {
+  /** Whether another start may come through. */
+  readonly retry: boolean
+
+  constructor(message: string, retry: boolean) {
+    super(message)
+    this.retry = retry
+  }
+}
 
 /** In the order in which they are looked for. Words of vLLM 0.32, PyTorch and transformers. */
 const known: readonly Known[] = [

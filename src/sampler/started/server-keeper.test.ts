@@ -7,7 +7,6 @@ import { behave, listStarts, writeFakeServing } from '../../../test/fake-vllm.fi
 import { readJson } from '../../base/files.ts'
 import { collect } from '../sampler.contract.ts'
 import { listServers } from './server-end.ts'
-import type { KeeperTimes } from './server-keeper.ts'
 import { type ServerRecord, writeServerRecord } from './server-record.ts'
 import { makePlace, model, open, quick, times } from './started.fixture.ts'
 
@@ -18,7 +17,7 @@ beforeEach(() => writeFakeServing(environment, quick))
 afterAll(() => place.remove())
 
 /** What a process leaves that uses a server and is killed. */
-async function useAndDie(own: Partial<KeeperTimes>): Promise<string> {
+async function useAndDie(own: Partial<typeof times>): Promise<string> {
   const job = { folder: server, settings, served: model, times: { ...times, ...own } }
   const program = join(import.meta.dirname, 'server-keeper.fixture.ts')
   const child = spawn(process.execPath, ['--import', 'tsx', program, JSON.stringify(job)], { detached: true })
@@ -110,6 +109,20 @@ describe('a server of its own', () => {
     expect(own.url).not.toBe(other.url)
     expect(other.url).toContain(`:${(await listStarts(neighbour.environment))[0]?.port}/`)
     await Promise.all([keep().release(), neighbour.remove()])
+  })
+
+  it('is started again where it is killed while it loads, as often as the settings allow', async () => {
+    await behave(environment, { ...quick, killedStarts: 2 })
+    told.length = 0
+    await keep().use(model)
+    const steps = told.filter(({ type }) => type !== 'server-wait').map(({ type }) => type)
+    const lost = ['server-start', 'server-lost']
+    expect(steps).toEqual([...lost, ...lost, 'server-start', 'server-ready'])
+    await keep().release()
+    await writeFakeServing(environment, { ...quick, killedStarts: 2 })
+    await expect(keep({ retries: 1 }).use(model)).rejects.toThrow(/the server of one failed: .*signal.*Log:/)
+    expect(await pidsOf()).toHaveLength(2)
+    await expectGone()
   })
 
   it('carries a key where it listens to the network', async () => {

@@ -2,35 +2,26 @@
 import { randomBytes } from 'node:crypto'
 import { chmod, mkdir, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { pause } from '../../base/clock.ts'
 import { internal, UserError } from '../../base/errors.ts'
 import { hashJson, writeFileAtomic } from '../../base/files.ts'
 import type { ServerEvent } from '../../base/progress.ts'
-import { type JobHandle, type Launcher, launchers } from '../../engine/cluster/launcher.ts'
+import type { Launcher } from '../../engine/cluster/launcher.ts'
 import { reachServer, type ServerAddress } from './server-address.ts'
 import { endServer } from './server-end.ts'
-import { explainServer, lastLine } from './server-failure.ts'
+import { explainServer, lastLine, ServerFailure } from './server-failure.ts'
 import { readServerRecord, type ServerRecord, startFolder, writeServerRecord } from './server-record.ts'
 import { serverFiles, writeServerScript } from './server-script.ts'
 import type { Served, StartSettings } from './start-settings.ts'
+import { realSurroundings, type ServerSurroundings } from './surroundings.ts'
 
 /** A server that answers. */
 export interface RunningServer extends ServerAddress {
   /** Aborted when it is gone, however. */
   gone: AbortSignal
-  /** Why it went, and whether another start may come through. */
-  explain(): Promise<{ error: UserError; retry: boolean }>
+  /** Why it went. */
+  explain(): Promise<ServerFailure>
 }
-
-/** Waits, in ms; tests have shorter ones. */
-export interface KeeperTimes {
-  /** Between two looks at a server. */
-  look: Record<JobHandle['place'], number>
-  /** The server ends by itself where meikai gives no sign of life for so long: seconds. */
-  leaseSeconds: number
-}
-
-const realTimes: KeeperTimes = { look: { here: 1000, slurm: 5000 }, leaseSeconds: 120 }
 
 /**
  * Keeps at most one server for a run. One that an earlier process of the same run left is used again where it serves the
@@ -41,7 +32,7 @@ export class ServerKeeper {
   private readonly settings: StartSettings
   private readonly signal: AbortSignal
   private readonly tell: (event: ServerEvent) => void
-  private readonly times: KeeperTimes
+  private readonly surroundings: ServerSurroundings
   private readonly launcher: Launcher
   private current: { key: string; serves: string; server: RunningServer; forget(): void } | undefined
   /** What was asked for is done one by one. */
@@ -57,14 +48,14 @@ export class ServerKeeper {
     settings: StartSettings,
     signal: AbortSignal,
     tell: (event: ServerEvent) => void = () => {},
-    times: KeeperTimes = realTimes,
+    surroundings: ServerSurroundings = realSurroundings,
   ) {
     this.folder = folder
     this.settings = settings
     this.signal = signal
     this.tell = tell
-    this.times = times
-    this.launcher = launchers[settings.place]
+    this.surroundings = surroundings
+    this.launcher = surroundings.launchers[settings.place]
   }
 
   /**
@@ -77,21 +68,17 @@ export class ServerKeeper {
       const key = hashJson({ served, settings: { ...this.settings, retries: 0, startSeconds: 0 } })
       if (this.current?.key === key && !this.current.server.gone.aborted) return this.current.server
       await this.judgeLoss()
-      const found = await readServerRecord(this.folder)
-      const isThere =
-        found?.key === key &&
-        found.ended === undefined &&
-        found.handle !== undefined &&
-        (await this.isAlive(found.handle))
-      if (!isThere) await this.end()
-      const record = isThere ? found : await this.start(served, key)
-      try {
-        const server = await this.waitUntilHealthy(record, served)
-        this.current = this.watch(record, key, server)
-        return this.current.server
-      } catch (error) {
-        await this.end()
-        throw error
+      for (let failures = 1; ; failures++) {
+        const record = (await this.findRunning(key)) ?? (await this.start(served, key))
+        try {
+          const server = await this.waitUntilHealthy(record, served)
+          this.current = this.watch(record, key, server)
+          return this.current.server
+        } catch (error) {
+          await this.end()
+          if (!(error instanceof ServerFailure) || !error.retry || failures > this.settings.retries) throw error
+          this.tell({ type: 'server-lost', serves: served.name, cause: error.message })
+        }
       }
     })
   }
@@ -110,20 +97,27 @@ export class ServerKeeper {
   private async end(): Promise<void> {
     this.current?.forget()
     this.current = undefined
-    await endServer(this.folder, 'done')
+    await endServer(this.folder, 'done', this.surroundings)
   }
 
-  private async isAlive(handle: JobHandle): Promise<boolean> {
-    return (await launchers[handle.place].state(handle)) !== 'gone'
+  /** The server that is there, where it serves just what is wanted; another one is ended. */
+  private async findRunning(key: string): Promise<ServerRecord | undefined> {
+    const found = await readServerRecord(this.folder, this.surroundings)
+    if (found?.key === key && found.ended === undefined && found.handle !== undefined) {
+      const state = await this.surroundings.launchers[found.place].state(found.handle)
+      if (state !== 'gone') return found
+    }
+    await this.end()
+    return undefined
   }
 
   private async start(served: Served, key: string): Promise<ServerRecord> {
     const { settings, folder } = this
-    const starts = ((await readServerRecord(folder))?.starts ?? 0) + 1
+    const starts = ((await readServerRecord(folder, this.surroundings))?.starts ?? 0) + 1
     const place = startFolder(folder, starts)
     await mkdir(place, { recursive: true })
     const name = `meikai-${basename(dirname(folder))}-server`
-    const { leaseSeconds } = this.times
+    const { leaseSeconds } = this.surroundings
     const script = writeServerScript({ name, served, settings, folder: place, leaseSeconds })
     await writeFileAtomic(join(place, serverFiles.script), script)
     await chmod(join(place, serverFiles.script), 0o755)
@@ -150,38 +144,41 @@ export class ServerKeeper {
    */
   private async judgeLoss(): Promise<void> {
     if (this.current?.server.gone.aborted !== true) return
-    const { error, retry } = await this.current.server.explain()
-    if (!retry) throw error
-    this.tell({ type: 'server-lost', serves: this.current.serves, cause: error.message })
+    const failure = await this.current.server.explain()
+    if (!failure.retry) throw failure
+    this.tell({ type: 'server-lost', serves: this.current.serves, cause: failure.message })
   }
 
   private async waitUntilHealthy(record: ServerRecord, served: Served): Promise<ServerAddress> {
-    const { settings, times } = this
+    const {
+      settings,
+      surroundings: { clock, look },
+    } = this
     const place = startFolder(this.folder, record.starts)
     const handle = record.handle ?? internal('a server that was not started')
-    const waitsSince = performance.now()
-    const secondsWaited = () => (performance.now() - waitsSince) / 1000
+    const waitsSince = clock.now()
+    const secondsWaited = () => (clock.now() - waitsSince) / 1000
     let began: number | undefined
     for (;;) {
       this.signal.throwIfAborted()
       await this.renewLease(record.starts)
       const state = await this.launcher.state(handle)
-      if (state === 'gone') throw (await this.explain(record)).error
+      if (state === 'gone') throw await this.explain(record)
       const address = await reachServer(place, settings)
       if (address !== undefined) {
         this.tell({ type: 'server-ready', serves: served.name, seconds: secondsWaited() })
         return address
       }
       const said = await lastLine(join(place, serverFiles.log))
-      const look = { serves: served.name, state, seconds: secondsWaited(), ...(said !== undefined && { said }) }
-      this.tell({ type: 'server-wait', ...look })
-      if (state === 'running') began ??= performance.now()
-      if (began !== undefined && performance.now() - began > settings.startSeconds * 1000) {
+      const seen = { serves: served.name, state, seconds: secondsWaited(), ...(said !== undefined && { said }) }
+      this.tell({ type: 'server-wait', ...seen })
+      if (state === 'running') began ??= clock.now()
+      if (began !== undefined && clock.now() - began > settings.startSeconds * 1000) {
         throw new UserError(
           `the server of ${served.name} did not answer within ${settings.startSeconds} seconds (sampler.start.startSeconds). Log: ${join(place, serverFiles.log)}`,
         )
       }
-      await sleep(times.look[settings.place])
+      await pause(clock, look[settings.place])
     }
   }
 
@@ -189,18 +186,19 @@ export class ServerKeeper {
   private watch(record: ServerRecord, key: string, server: ServerAddress) {
     const gone = new AbortController()
     const handle = record.handle ?? internal('a server that was not started')
-    let timer: NodeJS.Timeout
+    const { clock, look: lookMilliseconds } = this.surroundings
+    const later = () => clock.after(lookMilliseconds[this.settings.place], look)
     const look = async () => {
       await this.renewLease(record.starts).catch(() => {})
       // A scheduler that does not answer says nothing about the server.
       const state = await this.launcher.state(handle).catch(() => 'running')
       if (gone.signal.aborted) return
       if (state === 'gone') gone.abort(new Error('the server is gone'))
-      else timer = setTimeout(look, this.times.look[this.settings.place]).unref()
+      else callOff = later()
     }
-    timer = setTimeout(look, this.times.look[this.settings.place]).unref()
+    let callOff = later()
     const forget = () => {
-      clearTimeout(timer)
+      callOff()
       gone.abort(new Error('the server was released'))
     }
     return {
@@ -211,15 +209,15 @@ export class ServerKeeper {
     }
   }
 
-  private async explain(record: ServerRecord): Promise<{ error: UserError; retry: boolean }> {
-    if ((await readServerRecord(this.folder))?.ended === 'cancelled') {
-      return { error: new UserError(`${record.name} was cancelled. Run again to go on.`), retry: false }
+  private async explain(record: ServerRecord): Promise<ServerFailure> {
+    if ((await readServerRecord(this.folder, this.surroundings))?.ended === 'cancelled') {
+      return new ServerFailure(`${record.name} was cancelled. Run again to go on.`, false)
     }
     const place = startFolder(this.folder, record.starts)
     const { cause, retry } = await explainServer(place)
     const words = record.handle === undefined ? undefined : await this.launcher.explain(record.handle)
     const log = join(place, serverFiles.log)
     const scheduler = words === undefined ? '' : ` ${words}.`
-    return { error: new UserError(`the server of ${record.serves} failed: ${cause}${scheduler} Log: ${log}`), retry }
+    return new ServerFailure(`the server of ${record.serves} failed: ${cause}${scheduler} Log: ${log}`, retry)
   }
 }

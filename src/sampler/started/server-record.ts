@@ -3,7 +3,8 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { UserError } from '../../base/errors.ts'
 import { readJson, writeJson } from '../../base/files.ts'
-import { type JobHandle, launchers } from '../../engine/cluster/launcher.ts'
+import type { JobHandle } from '../../engine/cluster/launcher.ts'
+import type { ServerSurroundings } from './surroundings.ts'
 
 /** Below a run's folder. */
 export const serverFolder = 'server'
@@ -27,7 +28,10 @@ export interface ServerRecord {
 }
 
 /** The record, with the handle of a server whose start was never written down. */
-export async function readServerRecord(folder: string): Promise<ServerRecord | undefined> {
+export async function readServerRecord(
+  folder: string,
+  { launchers }: Pick<ServerSurroundings, 'launchers'>,
+): Promise<ServerRecord | undefined> {
   const names: string[] = await readdir(folder).catch(() => [])
   if (!names.includes(recordName)) return undefined
   const record = (await readJson(join(folder, recordName))) as ServerRecord

@@ -48,8 +48,8 @@ export async function openStartedSampler({ start, open, retries }: StartedOption
           return
         } catch (error) {
           if (signal.aborted || !used.gone.aborted) throw error
-          const { error: cause, retry } = await used.explain()
-          if (!retry || ++failures > retries) throw cause
+          const failure = await used.explain()
+          if (!failure.retry || ++failures > retries) throw failure
           await renew(used)
         }
       }

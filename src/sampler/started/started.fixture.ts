@@ -10,13 +10,14 @@ import type { ServerEvent } from '../../base/progress.ts'
 import type { Sampler } from '../sampler.ts'
 import { openServerSampler } from '../server/server.ts'
 import { endServer, listServers } from './server-end.ts'
-import { type KeeperTimes, type RunningServer, ServerKeeper } from './server-keeper.ts'
+import { type RunningServer, ServerKeeper } from './server-keeper.ts'
 import { serverFolder } from './server-record.ts'
 import type { Served, StartSettings } from './start-settings.ts'
+import { realSurroundings } from './surroundings.ts'
 
 export const quick: Behaviour = { loadMilliseconds: 50 }
 export const model: Served = { folder: '/models/one', name: 'one' }
-export const times: KeeperTimes = { look: { here: 100, slurm: 100 }, leaseSeconds: 60 }
+export const times = { look: { here: 100, slurm: 100 }, leaseSeconds: 60 }
 export const never = new AbortController().signal
 
 export type StartedPlace = Awaited<ReturnType<typeof makePlace>>
@@ -47,7 +48,10 @@ export async function makePlace() {
     settings,
     told,
     keep(more: Partial<StartSettings> = {}, signal = never): ServerKeeper {
-      return new ServerKeeper(server, { ...settings, ...more }, signal, (event) => told.push(event), times)
+      return new ServerKeeper(server, { ...settings, ...more }, signal, (event) => told.push(event), {
+        ...realSurroundings,
+        ...times,
+      })
     },
     pidsOf: async () => (await listStarts(environment)).map(({ pid }) => pid),
     async waitUntilFree(): Promise<void> {
