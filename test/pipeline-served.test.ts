@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { loadJsonLines, readJson } from '../src/base/files.ts'
 import type { RunEvent } from '../src/base/progress.ts'
 import { FakeEngine } from '../src/engine/fake.ts'
+import { diagnose } from '../src/pipeline/doctor/diagnose.ts'
 import { runRecipe } from '../src/pipeline/run.ts'
 import { openServed } from '../src/pipeline/served.ts'
 import type { SampledExplanation } from '../src/preference/records.ts'
@@ -86,6 +87,20 @@ it('asks each sample once, whenever it was killed, under the names of the models
   // A server of the common part gives no token ids: they are those of the text, with the end token.
   expect(samples.every(({ tokens, finishReason }) => tokens.length > 1 && finishReason === 'end')).toBe(true)
   expect([...new Set(server.bodies.map(({ model }) => model))].sort()).toEqual(['run/base', 'run/cpt', 'run/cpt+rpo'])
+})
+
+it('is told by the doctor to need nothing more, and before its first run what all of it needs', async () => {
+  const loaded = await loadRecipe(join(folder, 'recipe.yaml'))
+  const told = async (runs: string) => {
+    const findings: string[] = []
+    for await (const { subject, message } of diagnose(loaded, join(folder, runs)))
+      findings.push(`${subject}: ${message}`)
+    return findings.join('\n')
+  }
+  expect(await told('runs')).toMatch(/^disk: up to 0 B for weights.*\n(.*\n)*time: about 0.0 s, all is done$/m)
+  const before = await told('no-runs')
+  expect(before).toMatch(/^disk: up to [1-9].* for weights/m)
+  expect(before).toMatch(/^time: sample-cpt: 2,880 new tokens \/ \(2 calls at once x 30 tokens\/s\)$/m)
 })
 
 it('says in the report which hosts were asked, and the key nowhere', async () => {

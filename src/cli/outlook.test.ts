@@ -17,11 +17,8 @@ const plan = {
   ],
 }
 const disk = {
-  stages: [
-    { id: 'pretrain', bytes: 9e9 },
-    { id: 'prefer', bytes: 2 ** 30 },
-  ],
-  bytes: 1e10,
+  stages: [{ id: 'prefer', bytes: 2 ** 30 }],
+  bytes: 2 ** 30,
   freeBytes: 2 ** 40,
 }
 const states = new Map([['pretrain', 'done' as const]])

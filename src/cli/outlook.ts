@@ -50,7 +50,7 @@ export function showOutlook(name: string, plan: Outlook, { json, price, states, 
   for (const line of table(head, rows)) console.log(line)
   for (const { id, arithmetic } of left) if (arithmetic !== undefined) console.log(`${id}: ${arithmetic}`)
   if (plan.hereBytes !== undefined) console.log(`Memory: about ${formatBytes(plan.hereBytes)} at most, here.`)
-  if (disk !== undefined) console.log(describeDisk(disk, new Set(left.map(({ id }) => id))))
+  if (disk !== undefined) console.log(describeDisk(disk))
   const costs = cost === undefined ? '' : `, ${cost.toFixed(2)} at ${price} an hour`
   const what = left.length < stages.length ? 'What is left takes' : 'Together'
   console.log(
@@ -58,8 +58,6 @@ export function showOutlook(name: string, plan: Outlook, { json, price, states, 
   )
 }
 
-/** @param left the stages that are to run. */
-export function describeDisk({ stages, freeBytes }: DiskNeed, left: ReadonlySet<string>): string {
-  const bytes = stages.reduce((sum, stage) => sum + (left.has(stage.id) ? stage.bytes : 0), 0)
+export function describeDisk({ bytes, freeBytes }: DiskNeed): string {
   return `Disk: up to ${formatBytes(bytes)} for weights; ${formatBytes(freeBytes)} are free.`
 }

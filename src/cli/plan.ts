@@ -26,15 +26,14 @@ export async function showPlan(
     (await findAbsent(recipe, runsFolder)).some(({ setting }) => setting !== 'model')
   ) {
     const states = await findStates(recipe, runsFolder)
-    const disk = await estimateDisk(recipe, runsFolder)
+    const disk = await estimateDisk(recipe, states, runsFolder)
     showOutlook(recipe.name, await outlook(recipe, runsFolder), { ...options, states, disk })
     return
   }
   const { name, folder, stages, warnings } = await planRecipe(recipe, { runsFolder })
-  const disk = await estimateDisk(recipe, runsFolder)
+  const disk = await estimateDisk(recipe, new Map(stages.map(({ id, state }) => [id, state])), runsFolder)
   const { estimate, problems } = await examine(loaded, runsFolder)
-  const toRun = new Set(stages.filter(({ state }) => state !== 'done').map(({ id }) => id))
-  const times = new Map((estimate?.stages ?? []).filter(({ id }) => toRun.has(id)).map((one) => [one.id, one.seconds]))
+  const times = new Map((estimate?.stages ?? []).map((one) => [one.id, one.seconds]))
   if (options.json) {
     const seconds = Object.fromEntries(times)
     console.log(JSON.stringify({ type: 'plan', name, folder, stages, warnings, disk, seconds, problems }))
@@ -48,13 +47,13 @@ export async function showPlan(
     id,
     stateWords[state],
     times.has(id) ? formatDuration(times.get(id) ?? 0) : '',
-    toRun.has(id) && bytes.has(id) ? formatBytes(bytes.get(id) ?? 0) : '',
+    bytes.has(id) ? formatBytes(bytes.get(id) ?? 0) : '',
     reasons.length > 0 ? describeReasons(reasons) : title,
   ])
   for (const line of table(['stage', 'state', 'time', 'disk', 'why, or what'], rows)) console.log(line)
   const seconds = [...times.values()].reduce((sum, one) => sum + one, 0)
   if (estimate !== undefined) console.log(`Time: about ${formatDuration(seconds)} at most, reading and grading apart.`)
-  if (disk !== undefined) console.log(describeDisk(disk, toRun))
+  if (disk !== undefined) console.log(describeDisk(disk))
 }
 
 async function examine(loaded: LoadedRecipe, runsFolder: string) {

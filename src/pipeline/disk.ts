@@ -9,11 +9,12 @@ import type { Recipe } from '../recipe/recipe.ts'
 import { expandStages } from './expand.ts'
 import { hasWeights } from './inputs.ts'
 import { findModelShape } from './model-shape.ts'
+import type { StageState } from './plan.ts'
 import type { Stage } from './stage.ts'
 import { findModelFolder } from './stages/download.ts'
 
 export interface DiskNeed {
-  /** Stages that write weights, with what each needs at its height, in bytes. */
+  /** Stages that are still to write weights, with what each needs at its height, in bytes. */
   stages: { id: string; bytes: number }[]
   /** All of them. Texts, samples and answers come on top; they are small beside weights. */
   bytes: number
@@ -27,14 +28,20 @@ const miniatureWeights = 1_130_000
 const bytes = { trained: 4, published: 2 }
 
 /**
+ * @param states of the run's stages: what is done has its room already.
  * @param runsFolder holds a folder a run; need not be there yet.
  * @returns undefined where the model is not here and its shape is not known.
  */
-export async function estimateDisk(recipe: Recipe, runsFolder = 'runs'): Promise<DiskNeed | undefined> {
+export async function estimateDisk(
+  recipe: Recipe,
+  states: ReadonlyMap<string, StageState>,
+  runsFolder: string,
+): Promise<DiskNeed | undefined> {
   const base = await measureBase(recipe, runsFolder)
   if (base === undefined) return undefined
   const { stages } = expandStages(recipe, base.isAbsent || (await hasWeights(recipe)))
-  const needs = stages.map((stage) => ({ id: stage.id, bytes: countWritten(stage, recipe, base) }))
+  const left = stages.filter(({ id }) => states.get(id) !== 'done')
+  const needs = left.map((stage) => ({ id: stage.id, bytes: countWritten(stage, recipe, base) }))
   return {
     stages: needs.filter((need) => need.bytes > 0),
     bytes: needs.reduce((sum, need) => sum + need.bytes, 0),

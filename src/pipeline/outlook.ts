@@ -1,17 +1,9 @@
 // The outlook of a run whose parts are elsewhere: what is absent here, and what each stage will take, from the sizes that the
 // recipe states and the model's published shape. Upper bounds: every output and pair is taken to be as long as it may be.
-import { formatBytes, formatCount, formatDuration } from '../base/format.ts'
+import { formatBytes, formatDuration } from '../base/format.ts'
 import { countPasses } from '../data/corpus-mixture.ts'
-import type { Card } from '../engine/cluster/cards.ts'
 import { requireCard, settingsFor } from '../engine/cluster/choose.ts'
-import {
-  countWeights,
-  describeMemory,
-  gpuMemory,
-  type JobSize,
-  totalBytes,
-  trainingTime,
-} from '../engine/cluster/memory.ts'
+import { describeMemory, gpuMemory, type JobSize, totalBytes, trainingTime } from '../engine/cluster/memory.ts'
 import type { ModelConfig } from '../model/config.ts'
 import type { Recipe } from '../recipe/recipe.ts'
 import { measureMatrixRate } from '../runtime/matrix-rate.ts'
@@ -19,6 +11,7 @@ import { type Absent, findAbsent, textBytes } from './absent.ts'
 import { estimateRun } from './doctor/estimate.ts'
 import { expandStages } from './expand.ts'
 import { findModelShape } from './model-shape.ts'
+import { servedTime } from './serving-time.ts'
 import type { Stage } from './stage.ts'
 import { clusterSettings, startSettings } from './tools.ts'
 import { jobSettings } from './training.ts'
@@ -48,8 +41,6 @@ export interface Outlook {
   hereBytes?: number
 }
 
-/** Share of a card's rate that writing text reaches, many sequences at once: an assumption. */
-const samplingShare = 0.1
 /** Tokens a byte of text, where files are there but not read: Japanese in UTF-8 under Qwen2.5's tokenizer. */
 const tokensPerByte = 0.25
 /** Tokens of a prompt with its worked examples, where questions are not there to be counted. */
@@ -212,15 +203,12 @@ function describeSampling(
     ...(tokens !== undefined && { tokens }),
   }
   if (!served || tokens === undefined || config === undefined || outputs === undefined) return known
-  const card: Card = requireCard(recipe.engine.card)
-  const { start } = recipe.sampler
-  const world = start === undefined ? recipe.engine.nodes * recipe.engine.processes : startSettings(recipe).gpus
-  if (world === 0) return known
-  const { linear, other } = countWeights(config)
-  const read = tokens + outputs * promptTokens
-  const seconds = (2 * (linear + other) * read) / (samplingShare * card.operationsPerSecond * world)
-  const arithmetic = `${formatCount(read)} tokens with prompts x 2 x ${formatCount((linear + other) / 1e6)} M weights / (${world} x ${card.operationsPerSecond / 1e12} TFLOP/s x ${100 * samplingShare} %)`
-  return { ...known, seconds, gpuHours: (seconds / 3600) * world, arithmetic }
+  const asked = { count: outputs, promptTokens: outputs * promptTokens, maxTokens }
+  const time = servedTime(recipe, config, asked)
+  if (time === undefined) return { ...known, arithmetic: 'the model does not fit the GPUs that are to serve it' }
+  const { seconds, gpus, formula } = time
+  const hours = gpus === 0 ? {} : { gpuHours: (seconds / 3600) * gpus }
+  return { ...known, seconds, ...hours, arithmetic: `Time: ${formula} = ${formatDuration(seconds)}` }
 }
 
 /** Where texts are written, in words. */

@@ -8,7 +8,7 @@ import { type OpenSettings, requireCard, settingsFor } from './choose.ts'
 import { gpuMemory, type JobSize, totalBytes, trainingTime } from './memory.ts'
 
 /** A CPU's stand-in for a card, where the processes run without GPUs: tests and trials. */
-const cpu = { name: 'CPU', bytes: Number.POSITIVE_INFINITY, operationsPerSecond: 100e9 }
+const cpu = { name: 'CPU', bytes: Number.POSITIVE_INFINITY, operationsPerSecond: 100e9, bytesPerSecond: 20e9 }
 /** Steps that are looked at to learn their size. */
 const sampledSteps = 20
 

@@ -101,6 +101,12 @@ export function countWeights(config: ModelConfig): { linear: number; other: numb
   return { linear, other }
 }
 
+/** Parameters that a token is multiplied with: the table is looked up, the head is not. */
+export function countMultiplied(config: ModelConfig): number {
+  const { linear, other } = countWeights(config)
+  return linear + (config.tiedEmbeddings ? other : other / 2)
+}
+
 function countAdapter({ config, method }: JobSize): number {
   if (method.kind === 'full') return 0
   return countValues(adapterShapes(config, method))
@@ -119,9 +125,7 @@ export interface TimeNeed {
 
 /** @param tokens that pass through the model in all: a pair's prompt counts with each of its responses. */
 export function trainingTime(size: JobSize, layout: Layout, card: Card, tokens: number): TimeNeed {
-  const { linear, other } = countWeights(size.config)
-  // The table is looked up, not multiplied; the head is.
-  const weights = linear + (size.config.tiedEmbeddings ? other : other / 2)
+  const weights = countMultiplied(size.config)
   const full = size.method.kind === 'full'
   const passes = [
     'forward 2',
@@ -138,6 +142,6 @@ export function trainingTime(size: JobSize, layout: Layout, card: Card, tokens: 
   return { seconds, formula }
 }
 
-function billions(count: number): string {
+export function billions(count: number): string {
   return count >= 1e9 ? `${(count / 1e9).toFixed(2)} G` : `${(count / 1e6).toFixed(1)} M`
 }

@@ -76,6 +76,24 @@ test('a whole recipe has nothing to mend, and an estimate of every stage that ta
   expect(estimate!.bytes).toBeGreaterThan(1e8)
 })
 
+test('texts that are served take what the cards of their server take, shown', async () => {
+  const served = (gpus: number) => ({
+    ...wholeRecipe,
+    report: { probeQuestions: 0 },
+    sampler: { kind: 'server', dialect: 'vllm', start: { command: 'serve', gpus, concurrency: 8 } },
+  })
+  const secondsOf = (estimate: RunEstimate | undefined, wanted: string) =>
+    estimate?.stages.find(({ id }) => id === wanted)?.seconds ?? Number.NaN
+  const one = await examine(served(1))
+  const four = await examine(served(4))
+  expect(secondsOf(one.estimate, 'sample-cpt') / secondsOf(four.estimate, 'sample-cpt')).toBeCloseTo(4, 3)
+  const shown = one.findings.filter(({ subject }) => subject === 'time').map(({ message }) => message)
+  expect(shown[0]).toMatch(/^sample-cpt: .* prompt tokens x 2 x 1\.\d M weights \/ \(1 x 312 TFLOP\/s x 40 %\) \+ /)
+  // Where no card is known: 30 outputs a question of 64 tokens, at 8 x 30 tokens a second.
+  const slow = await examine(served(0))
+  expect(secondsOf(slow.estimate, 'sample-cpt')).toBeCloseTo((10 * 30 * 64) / (8 * 30), 6)
+})
+
 test('time follows the work: ten times the passes take about ten times as long', async () => {
   // Measured in examinations of the same run: the machine's rate, which varies, falls out.
   const cost = async (epochs: number) => {

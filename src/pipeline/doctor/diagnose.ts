@@ -4,7 +4,6 @@ import { availableParallelism, freemem, tmpdir, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { cacheFolder } from '../../base/cache.ts'
 import { formatBytes, formatCount, formatDuration } from '../../base/format.ts'
-import { countPasses } from '../../data/corpus-mixture.ts'
 import { checkTokens } from '../../export/release-checks.ts'
 import { writeWorld } from '../../miniature/write-world.ts'
 import { measureCopy, openCheckpoint } from '../../model/checkpoint.ts'
@@ -21,13 +20,14 @@ import { locatePath } from '../models.ts'
 import { describeDownload, findModelFolder } from '../stages/download.ts'
 import type { ExamPart } from '../stages/exam.ts'
 import { worldPath } from '../stages/miniature.ts'
+import { findStates } from '../states.ts'
 import { versions } from '../versions.ts'
 import { inspectCluster } from './cluster.ts'
 import { estimateRun, type RunEstimate } from './estimate.ts'
 import { checkPromptLengths, compareExams, type Exams, encodePrompts, loadPart, loadPromptOptions } from './exams.ts'
 import { attempt, type Finding } from './finding.ts'
 import { inspectServing } from './serving.ts'
-import { describeIdentifiers, inspectTexts } from './texts.ts'
+import { inspectAllTexts } from './texts.ts'
 
 /** Yields findings; returns what the run will take, where everything could be read. */
 export async function* diagnose(
@@ -78,7 +78,8 @@ async function* inspectRecipe(
   const modelFolder = found === undefined ? undefined : locatePath(found, work)
   const model =
     modelFolder === undefined ? yield* announceDownload(loaded) : yield* inspectModel(loaded, modelFolder, work)
-  const disk = await estimateDisk(recipe, runsFolder)
+  const states = await findStates(recipe, runsFolder)
+  const disk = await estimateDisk(recipe, states, runsFolder)
   if (disk !== undefined) {
     yield {
       severity: disk.bytes > disk.freeBytes ? 'error' : 'good',
@@ -112,7 +113,9 @@ async function* inspectRecipe(
   if (recipe.engine.kind === 'cluster') return undefined
   const sizes = { recipe, config, modelFolder, ...tokens, testPrompts: prompts, preferencePrompts: prompts.preference }
   const { stages } = expandStages(recipe, await hasWeights(recipe))
-  const estimate = await estimateRun({ ...sizes, stages }, matrixRate)
+  const left = stages.filter(({ id }) => states.get(id) !== 'done')
+  const estimate = yield* attempt('time', ['engine'], locate, () => estimateRun({ ...sizes, stages: left }, matrixRate))
+  if (estimate === undefined) return undefined
   yield {
     severity: estimate.bytes > totalmem() ? 'error' : estimate.bytes > freemem() ? 'warning' : 'good',
     subject: 'memory',
@@ -124,12 +127,15 @@ async function* inspectRecipe(
     const message = `${id}: about ${cost(ways.none)}; with recompute: layers ${cost(ways.layers)}`
     yield { severity: 'good', subject: 'memory', message }
   }
+  for (const { id, formula } of estimate.served) {
+    yield { severity: 'good', subject: 'time', message: `${id}: ${formula}` }
+  }
   const longest = [...estimate.stages].sort((a, b) => b.seconds - a.seconds).slice(0, 3)
   const parts = longest.map(({ id, seconds }) => `${id} ${formatDuration(seconds)}`)
   yield {
     severity: 'good',
     subject: 'time',
-    message: `about ${formatDuration(estimate.seconds)} (${parts.join(', ')}, ...)`,
+    message: `about ${formatDuration(estimate.seconds)}${parts.length === 0 ? ', all is done' : ` (${parts.join(', ')}, ...)`}`,
   }
   return estimate
 }
@@ -219,37 +225,4 @@ async function* inspectExams(
     yield { severity: 'warning', subject: 'exam', message }
   }
   return exams
-}
-
-/** Tokens of one pass over the texts of each corpus. */
-async function* inspectAllTexts(
-  { recipe, locate }: LoadedRecipe,
-  work: string,
-  tokenizer: Tokenizer | undefined,
-): AsyncGenerator<Finding, { corpusTokens: number; foundationTokens: number } | undefined> {
-  const totals = { corpusTokens: 0, foundationTokens: 0 }
-  let isWhole = true
-  for (const [total, keys, corpus] of [
-    ['foundationTokens', ['foundation', 'corpus'], recipe.foundation?.corpus],
-    ['corpusTokens', ['corpus'], recipe.corpus],
-  ] as const) {
-    const { texts = [] } = corpus ?? {}
-    const counts: { tokens: number }[] = []
-    for (const [i, { path, column }] of texts.entries()) {
-      const at = [...keys, 'texts', i, 'path']
-      const found = yield* attempt('texts', at, locate, () => inspectTexts(locatePath(path, work), column, tokenizer))
-      if (found === undefined) {
-        isWhole = false
-        continue
-      }
-      counts.push(found)
-      const amount = `${formatCount(found.documents)} documents, about ${formatCount(found.tokens)} tokens`
-      yield { severity: 'good', subject: 'texts', message: `${at.join('.')}: ${amount}` }
-      yield* describeIdentifiers(at.join('.'), found.identifiers)
-    }
-    if (counts.length < texts.length) continue
-    const passes = countPasses(texts, counts)
-    totals[total] = counts.reduce((sum, { tokens }, i) => sum + tokens * (passes[i] ?? 1), 0)
-  }
-  return isWhole ? totals : undefined
 }

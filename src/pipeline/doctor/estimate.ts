@@ -1,8 +1,9 @@
-// What a run will take on this machine, stage by stage: the engine's and the sampler's own estimates, scaled by how fast
-// the machine multiplies matrices. Upper bounds: every output is taken to be as long as it may be.
+// What a run will take, stage by stage: on this machine the engine's and the sampler's own estimates, scaled by how fast it
+// multiplies matrices; where texts are served, the arithmetic of cards. Upper bounds: every output is taken to be as long as it may be.
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { UserError } from '../../base/errors.ts'
 import { writeJsonLines } from '../../base/files.ts'
 import type { PairRow, TokenRow } from '../../data/records.ts'
 import { estimateTraining } from '../../engine/embedded/estimate.ts'
@@ -10,7 +11,9 @@ import type { Estimate } from '../../engine/engine.ts'
 import type { ModelConfig } from '../../model/config.ts'
 import type { Recipe } from '../../recipe/recipe.ts'
 import { estimateSampling } from '../../sampler/embedded/estimate.ts'
+import { type ServedTime, servedTime } from '../serving-time.ts'
 import type { Stage } from '../stage.ts'
+import { startSettings } from '../tools.ts'
 import { heldAs, jobSettings } from '../training.ts'
 
 /** What is known of a recipe's inputs. */
@@ -32,6 +35,8 @@ export interface RunEstimate {
   /** Stages that take time worth telling. */
   stages: { id: string; seconds: number }[]
   seconds: number
+  /** Stages whose texts are served: how their time comes about. */
+  served: { id: string; formula: string }[]
   /** Of the largest stage, at its height. */
   bytes: number
   /** Trainings whose layers are computed again in the backward pass, or could be: what each way takes. */
@@ -53,7 +58,16 @@ export async function estimateRun(sizes: RunSizes, matrixRate: number): Promise<
   try {
     const stages: { id: string; seconds: number; bytes: number }[] = []
     const recompute: RunEstimate['recompute'] = []
+    const served: RunEstimate['served'] = []
     for (const stage of sizes.stages) {
+      if (sizes.recipe.sampler.kind === 'server') {
+        const times = listSamplings(sizes, stage).map((one) => estimateServed(sizes, one))
+        if (times.length > 0) {
+          stages.push({ id: stage.id, seconds: times.reduce((sum, { seconds }) => sum + seconds, 0), bytes: 0 })
+          served.push({ id: stage.id, formula: times.map(({ formula }) => formula).join(' + ') })
+          continue
+        }
+      }
       const estimates = await estimateStage(sizes, stage, folder)
       if (estimates.length === 0) continue
       stages.push({
@@ -78,6 +92,7 @@ export async function estimateRun(sizes: RunSizes, matrixRate: number): Promise<
       seconds: stages.reduce((sum, { seconds }) => sum + seconds, 0),
       bytes: Math.max(0, ...stages.map(({ bytes }) => bytes)),
       recompute,
+      served,
     }
   } finally {
     await rm(folder, { recursive: true, force: true })
@@ -85,51 +100,67 @@ export async function estimateRun(sizes: RunSizes, matrixRate: number): Promise<
 }
 
 async function estimateStage(sizes: RunSizes, { kind, id }: Stage, folder: string): Promise<Estimate[]> {
-  const { recipe, testPrompts } = sizes
+  if (kind === 'pretrain') return [await estimatePretrain(sizes, id === 'foundation', folder)]
+  if (kind === 'prefer') return [await estimatePrefer(sizes, folder)]
+  return listSamplings(sizes, { kind }).map((one) => estimateHere(sizes, one))
+}
+
+/** Texts that a stage has written, all with one model. */
+interface Sampling {
+  prompts: number[][]
+  /** Of each prompt. */
+  samples: number
+  maxTokens: number
+  sequences: number
+  /** How often all of it is done. */
+  times: number
+}
+
+function listSamplings(
+  { recipe, preferencePrompts, testPrompts }: RunSizes,
+  { kind }: Pick<Stage, 'kind'>,
+): Sampling[] {
+  const { sample, examine, report } = recipe
   switch (kind) {
-    case 'pretrain':
-      return [await estimatePretrain(sizes, id === 'foundation', folder)]
-    case 'prefer':
-      return [await estimatePrefer(sizes, folder)]
-    case 'sample':
-      return [
-        sampling(
-          sizes,
-          sizes.preferencePrompts,
-          recipe.sample.samples,
-          recipe.sample.maxTokens,
-          recipe.sample.sequences,
-        ),
-      ]
+    case 'sample': {
+      const { samples, maxTokens, sequences } = sample
+      return [{ prompts: preferencePrompts, samples, maxTokens, sequences, times: 1 }]
+    }
     case 'examine':
-      return recipe.examine.ways.map((way) => {
-        const most = way === 'answer' ? recipe.examine.answerTokens : recipe.examine.explainTokens
-        return sampling(sizes, testPrompts[way], 1, most, recipe.examine.sequences)
+      return examine.ways.map((way) => {
+        const maxTokens = way === 'answer' ? examine.answerTokens : examine.explainTokens
+        return { prompts: testPrompts[way], samples: 1, maxTokens, sequences: examine.sequences, times: 1 }
       })
     case 'probe': {
-      const questions = testPrompts.explain.slice(0, recipe.report.probeQuestions)
-      const once = sampling(sizes, questions, 1, recipe.examine.explainTokens, questions.length)
-      return [{ ...once, seconds: once.seconds * recipe.report.probeSnapshots }]
+      const prompts = testPrompts.explain.slice(0, report.probeQuestions)
+      const own = { maxTokens: examine.explainTokens, sequences: prompts.length, times: report.probeSnapshots }
+      return [{ prompts, samples: 1, ...own }]
     }
     default:
       return []
   }
 }
 
-function sampling(
+function estimateServed({ recipe, config }: RunSizes, { prompts, samples, maxTokens, times }: Sampling): ServedTime {
+  const outputs = prompts.length * samples * times
+  const promptTokens = prompts.reduce((sum, { length }) => sum + length, 0) * samples * times
+  if (outputs === 0) return { seconds: 0, gpus: 0, formula: 'nothing' }
+  const time = servedTime(recipe, config, { count: outputs, promptTokens, maxTokens })
+  if (time !== undefined) return time
+  const { card } = recipe.engine
+  throw new UserError(`sampler.start.gpus: the model does not fit ${startSettings(recipe).gpus} x ${card}. Take more.`)
+}
+
+/** @returns what the embedded sampler takes. */
+function estimateHere(
   { config, recipe }: RunSizes,
-  prompts: number[][],
-  samples: number,
-  maxTokens: number,
-  sequences: number,
+  { prompts, samples, maxTokens, sequences, times }: Sampling,
 ): Estimate {
   const requests = prompts.map((prompt, i) => ({ id: String(i), prompt, samples }))
   const settings = { maxTokens, temperature: 0, topP: 1, topK: 0, stopTokens: [], stopStrings: [], seed: 0 }
-  return estimateSampling(config, requests, settings, {
-    threads: recipe.threads,
-    sequences,
-    precision: recipe.sampler.precision,
-  })
+  const { precision } = recipe.sampler
+  const once = estimateSampling(config, requests, settings, { threads: recipe.threads, sequences, precision })
+  return { ...once, seconds: once.seconds * times }
 }
 
 async function estimatePretrain(sizes: RunSizes, isFoundation: boolean, folder: string): Promise<Estimate> {

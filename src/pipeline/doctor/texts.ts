@@ -1,10 +1,13 @@
 // The doctor's look at texts: readable, how much there is, and what may identify a person in them.
 import { UserError } from '../../base/errors.ts'
 import { formatCount } from '../../base/format.ts'
+import { countPasses } from '../../data/corpus-mixture.ts'
 import { readDocuments } from '../../data/documents.ts'
 import { findIdentifiers, type IdentifierKind } from '../../data/identifiers.ts'
+import type { LoadedRecipe } from '../../recipe/recipe.ts'
 import type { Tokenizer } from '../../tokenizer/tokenizer.ts'
-import type { Finding } from './finding.ts'
+import { locatePath } from '../models.ts'
+import { attempt, type Finding } from './finding.ts'
 
 export interface TextCounts {
   documents: number
@@ -22,7 +25,7 @@ const namedPlaces = 5
  * Reads a source whole.
  * @throws UserError on what is missing, empty or unreadable, naming file and line.
  */
-export async function inspectTexts(
+async function inspectTexts(
   path: string,
   column: string,
   tokenizer: Tokenizer | undefined,
@@ -64,4 +67,37 @@ export function describeIdentifiers(setting: string, identifiers: ReadonlyMap<Id
       message: `${setting}: likely personal: ${kind} in ${where}${more}. Remove it, or be sure that it may be learnt.`,
     }
   })
+}
+
+/** Tokens of one pass over the texts of each corpus. */
+export async function* inspectAllTexts(
+  { recipe, locate }: LoadedRecipe,
+  work: string,
+  tokenizer: Tokenizer | undefined,
+): AsyncGenerator<Finding, { corpusTokens: number; foundationTokens: number } | undefined> {
+  const totals = { corpusTokens: 0, foundationTokens: 0 }
+  let isWhole = true
+  for (const [total, keys, corpus] of [
+    ['foundationTokens', ['foundation', 'corpus'], recipe.foundation?.corpus],
+    ['corpusTokens', ['corpus'], recipe.corpus],
+  ] as const) {
+    const { texts = [] } = corpus ?? {}
+    const counts: { tokens: number }[] = []
+    for (const [i, { path, column }] of texts.entries()) {
+      const at = [...keys, 'texts', i, 'path']
+      const found = yield* attempt('texts', at, locate, () => inspectTexts(locatePath(path, work), column, tokenizer))
+      if (found === undefined) {
+        isWhole = false
+        continue
+      }
+      counts.push(found)
+      const amount = `${formatCount(found.documents)} documents, about ${formatCount(found.tokens)} tokens`
+      yield { severity: 'good', subject: 'texts', message: `${at.join('.')}: ${amount}` }
+      yield* describeIdentifiers(at.join('.'), found.identifiers)
+    }
+    if (counts.length < texts.length) continue
+    const passes = countPasses(texts, counts)
+    totals[total] = counts.reduce((sum, { tokens }, i) => sum + tokens * (passes[i] ?? 1), 0)
+  }
+  return isWhole ? totals : undefined
 }
