@@ -67,6 +67,7 @@ it.each([
   ],
   [['variants=[cpt,cpt]'], smallest, 'variants.1: cpt stands twice'],
   [['examine.ways=[answer,answer]'], smallest, 'examine.ways.1: answer stands twice'],
+  [['pretrain.modules=[q_prj]'], smallest, 'pretrain.modules.0: must be one of q_proj, k_proj'],
   [['prefer.adamBeta2=1'], smallest, 'prefer.adamBeta2: must be less than 1, not 1'],
   [['corpus.texts=[]'], smallest, 'corpus: has no texts'],
   [['corpus.pastExam.answered=1'], smallest, 'corpus.pastExam: prints exam.past'],

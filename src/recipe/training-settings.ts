@@ -3,7 +3,7 @@
 import { z } from 'zod'
 import { count, countOrZero, positive, setting, share } from './setting.ts'
 
-const linearLayers = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj']
+const linearLayers = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'] as const
 
 interface TrainingDefaults {
   method: 'lora' | 'full'
@@ -37,7 +37,10 @@ function optimization(defaults: TrainingDefaults) {
       "Share of the adapters' inputs that is left out in each training step (lora).",
     ),
     modules: setting(
-      z.array(z.string().min(1)).min(1).default(linearLayers),
+      z
+        .array(z.enum(linearLayers))
+        .min(1)
+        .default([...linearLayers]),
       'Linear layers that get adapters (lora).',
     ),
     epochs: setting(positive().default(1), 'Passes over the data.'),
