@@ -90,6 +90,19 @@ describe('an aborted job', () => {
     expect((await runJob({ ...job, learningRate: 0.02 }, dies))[0]).toMatchObject({ firstStep: 1 })
   })
 
+  it('asks the reference anew when the pairs are others, as many as they may be', async () => {
+    const job = await prepareJob(folder, 'preference', { outputFolder: join(folder, 'other-pairs') })
+    const heldOut = { heldOut: join(folder, 'other-pairs.jsonl') }
+    const firstMargin = async (seed: number) => {
+      await writeJsonLines(heldOut.heldOut, makePairs(6, seed))
+      const events = await runJob({ ...job, evaluationFiles: heldOut }, ({ type }) => type === 'evaluation-end')
+      const first = events.find((event) => event.type === 'evaluation-end')
+      return first?.type === 'evaluation-end' ? first.preference?.margin : undefined
+    }
+    expect(await firstMargin(2)).toBeCloseTo(0, 4)
+    expect(await firstMargin(3)).toBeCloseTo(0, 4)
+  })
+
   it('keeps as many checkpoints as asked, and ignores a half-written one', async () => {
     const job = await prepareJob(folder, 'next-token', {
       outputFolder: join(folder, 'kept'),

@@ -92,6 +92,12 @@ export function describeSampler(
       expect(await collect(sampler, [last])).toEqual(all.filter(({ id }) => id === last.id))
     })
 
+    it('draws the samples of one prompt apart', async (context) => {
+      needs(context, 'seeds')
+      const texts = (await collect(sampler, [{ ...requests[0]!, samples: 8 }])).map(({ text }) => text)
+      expect(new Set(texts).size).toBeGreaterThan(4)
+    })
+
     it('draws other samples from another seed, and the same ones greedily', async (context) => {
       needs(context, 'seeds')
       const texts = async (settings: Partial<SamplingSettings>) =>

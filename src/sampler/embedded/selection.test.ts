@@ -34,6 +34,8 @@ describe('drawLikeliest', () => {
 
   it('gives the ends of the distribution for the ends of the interval', () => {
     expect([draw(5, 1, 0), draw(5, 1, 1 - 2 ** -53)]).toEqual([1, 0]) // the likeliest bucket first, the bucket where the set ends last
+    // One of two equals holds just the half that is asked for.
+    expect(drawLikeliest(Float32Array.of(0.5, 0.5), { topK: 0, topP: 0.5 }, 1 - 2 ** -53)).toBe(0)
     expect(drawLikeliest(Float32Array.of(Number.NaN, Number.NaN), { topK: 1, topP: 1 }, 0.5)).toBe(-1)
   })
 
