@@ -224,7 +224,11 @@ export function weightBytes(config: ModelConfig): number {
   return 4 * countValues(weightShapes(config))
 }
 
-/** How many rows of the head are computed at a time; 0 takes all at once. 256 rows of 152k logits are 156 MB. */
-export function headChunk(config: ModelConfig): number {
-  return config.vocabularySize > 8_192 ? 256 : 0
+/**
+ * How many rows of the head are computed at a time; 0 takes all at once. 256 rows of 152k logits are 156 MB, twice; `sparing`
+ * memory, 64 take a quarter of that and a little longer.
+ */
+export function headChunk(config: ModelConfig, sparing = false): number {
+  if (config.vocabularySize <= 8_192) return 0
+  return sparing ? 64 : 256
 }

@@ -87,6 +87,14 @@ function chooseWay({ recompute = 'auto' }: TrainingJob, bytesKept: number): 'non
   return bytesKept > autoShare * freemem() ? 'layers' : 'none'
 }
 
+/**
+ * Rows of the head at a time: few where layers are computed again, for memory's sake. Where the head learns, the sum of its
+ * gradient has other last bits in other chunks, so it keeps to one size.
+ */
+export function chooseHeadChunk({ method }: TrainingJob, config: ModelConfig, recomputed: boolean): number {
+  return headChunk(config, recomputed && method.kind === 'lora')
+}
+
 /** The job's first steps, and the peak memory that their largest micro-batch takes in each way of recomputing. */
 async function measureMemory(job: TrainingJob, config: ModelConfig, records: Records) {
   const planned: PlannedStep[] = []
@@ -120,8 +128,8 @@ async function measureMemory(job: TrainingJob, config: ModelConfig, records: Rec
       seen: total('seen'),
     },
     bytes: {
-      none: Math.round(still + activationBytes(config, largest, false)),
-      layers: Math.round(still + activationBytes(config, largest, true)),
+      none: Math.round(still + activationBytes(config, largest, false, chooseHeadChunk(job, config, false))),
+      layers: Math.round(still + activationBytes(config, largest, true, chooseHeadChunk(job, config, true))),
     },
     trainable,
   }
@@ -154,6 +162,7 @@ function activationBytes(
   config: ModelConfig,
   { tokens, longest, predictions }: { tokens: number; longest: number; predictions: number },
   recomputed: boolean,
+  chunk: number,
 ): number {
   const attention = config.heads * config.headWidth
   const keyValue = config.keyValueHeads * config.headWidth
@@ -162,7 +171,6 @@ function activationBytes(
   const widths = norms * config.width + 3 * attention + 4 * keyValue + gates * config.feedForwardWidth
   const layer = tokens * (widths + shares * config.heads * seenTokens(longest))
   const kept = recomputed ? config.layers * tokens * config.width + layer : config.layers * layer
-  const chunk = headChunk(config)
   const logits = 2 * (chunk === 0 ? predictions : chunk) * config.vocabularySize
   // One layer's gradients stand beside what is kept.
   return 4 * (kept + layer + logits)

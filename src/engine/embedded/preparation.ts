@@ -3,21 +3,18 @@ import { adapterScale } from '../../formats/adapter.ts'
 import type { Checkpoint as ModelCheckpoint } from '../../model/checkpoint.ts'
 import { adapterShapes } from '../../model/weights.ts'
 import { initialLora } from '../../training/initial-values.ts'
-import type { Learning } from '../../training/step-graph.ts'
+import type { Learning, StepGraphOptions } from '../../training/step-graph.ts'
 import type { TrainingJob } from '../engine.ts'
 import { LowRankProduct } from '../merging/low-rank.ts'
-import type { Records } from '../training-records.ts'
 import { type Checkpoint, restoreArray } from './checkpoint.ts'
 import { checkAdapter } from './checks.ts'
-import { chooseRecomputing } from './estimate.ts'
 import { Learner } from './learner.ts'
 
 export async function compileLearner(
   job: TrainingJob,
   checkpoint: ModelCheckpoint,
-  records: Records,
   positions: number,
-  chunk: number,
+  { chunk, recompute }: Pick<StepGraphOptions, 'chunk' | 'recompute'>,
 ): Promise<Learner> {
   const { method, objective } = job
   checkAdapter(job, checkpoint.lora)
@@ -28,7 +25,7 @@ export async function compileLearner(
     positions,
     chunk,
     ...(objective.kind === 'preference' ? { beta: objective.beta } : {}),
-    recompute: await chooseRecomputing(job, checkpoint.config, records),
+    ...(recompute && { recompute }),
     ...(method.kind === 'lora' && method.dropout ? { dropout: method.dropout } : {}),
     threads: job.threads,
     graphs: { step: true, forward: Object.keys(job.evaluationFiles).length > 0 },

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { internal, UserError } from '../../base/errors.ts'
 import type { PreferenceMetrics, TrainingEvent } from '../../base/progress.ts'
 import { Random } from '../../base/random.ts'
-import { headChunk, openCheckpoint } from '../../model/checkpoint.ts'
+import { openCheckpoint } from '../../model/checkpoint.ts'
 import { loadModelConfig } from '../../model/config.ts'
 import type { Batch } from '../../training/batch.ts'
 import { measureLoss, type ObjectiveWeights } from '../../training/objective.ts'
@@ -27,6 +27,7 @@ import {
 import { type Records, readRecords } from '../training-records.ts'
 import { type Checkpoint, loadBest, loadCheckpoint, saveBest, saveCheckpoint } from './checkpoint.ts'
 import { checkJob, hashJob } from './checks.ts'
+import { chooseHeadChunk, chooseRecomputing } from './estimate.ts'
 import type { Learner } from './learner.ts'
 import { PreferenceMeasure } from './preference-measure.ts'
 import { compileLearner, fillWeights } from './preparation.ts'
@@ -67,14 +68,15 @@ export async function* train(job: TrainingJob, signal: AbortSignal): AsyncGenera
   const rowTokens = documentRowTokens(job, config.contextTokens)
   const all = [records, ...evaluations.values()]
   const positions = Math.max(...all.map((set) => longestRow(set, job, config.contextTokens)))
-  const chunk = headChunk(config)
+  const recompute = await chooseRecomputing(job, config, records)
+  const chunk = chooseHeadChunk(job, config, recompute === 'layers')
 
   const key = await hashJob(job)
   const checkpoint = await loadCheckpoint(job.outputFolder, key)
   const pairs = all.flatMap((set) => (set.kind === 'pairs' ? set : []))
   const [reference = noScores, ...references] = await scoreReference(job, pairs, positions, chunk, signal)
   const model = await openCheckpoint(job.model, positions)
-  const learner = await compileLearner(job, model, records, positions, chunk)
+  const learner = await compileLearner(job, model, positions, { chunk, recompute })
   try {
     await fillWeights(job, model, learner, checkpoint)
     const sets = new Map(
