@@ -101,15 +101,16 @@ export class SimulatedTrainer implements SimulatedJob {
     await this.save(folder)
   }
 
-  /** Weights that follow from the start and the step alone, as those of a training do. */
+  /** Weights that follow from the start, the objective and the step alone, as those of a training do. */
   private async save(folder: string): Promise<void> {
-    const { step } = this
-    const start = String(this.settings.adapter_name_or_path)
+    const { step, settings } = this
+    const learnt = step + Number(settings.pref_ftx ?? 0) + 20 * Number(settings.pref_beta ?? 0)
+    const start = String(settings.adapter_name_or_path)
     const { tensors } = await readSafetensorsHeader(join(start, 'adapter_model.safetensors'))
     const sources = [...tensors.values()].map((tensor) => ({
       name: tensor.name,
       shape: tensor.shape,
-      read: async () => (await readTensor(tensor)).map((value) => value + step),
+      read: async () => (await readTensor(tensor)).map((value) => value + learnt),
     }))
     await writeSafetensors(join(folder, 'adapter_model.safetensors'), sources)
     await copyFile(join(start, 'adapter_config.json'), join(folder, 'adapter_config.json'))
