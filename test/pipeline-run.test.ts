@@ -118,6 +118,19 @@ const all = [
 ]
 
 describe('a run', () => {
+  it('weighs the likelihood by nllWeight in RPO alone, so a change of it concerns no other variant', async () => {
+    const overrides = ['variants=[cpt+rpo,cpt+dpo,cpt+winners]', 'report.probeQuestions=0']
+    await run({ overrides: [...overrides, 'prefer.nllWeight=3'] })
+    const weights = engine.jobs.flatMap(({ objective }) => (objective.kind === 'preference' ? [objective] : []))
+    expect(weights.map(({ loss, alpha }) => [loss, alpha])).toEqual([
+      ['rpo', 3],
+      ['dpo', 0],
+      ['winners', 1],
+    ])
+    const again = await run({ overrides: [...overrides, 'prefer.nllWeight=4'] })
+    expect(ran(again)).toEqual(['prefer-cpt+rpo', 'report']) // what comes out is examined already: the engine is a fake
+  })
+
   it('goes through every stage to a report, and keeps them all when run again', async () => {
     const first = await run()
     expect(ran(first)).toEqual(all)

@@ -39,6 +39,7 @@ it.each([
   ['${DATA}/a', { DATA: '/d' }, '/d/a'],
   ['${DATA:-other}/a', {}, 'FOLDER/other/a'],
   ['${DATA:-other}/a', { DATA: '/d' }, '/d/a'],
+  ['${DATA:-other}/a', { DATA: '' }, 'FOLDER/other/a'],
   ['miniature:cpt.jsonl', {}, 'miniature:cpt.jsonl'],
 ])('reads the path %s with %j as %s', async (path, environment, expected) => {
   const recipe = await load(smallest.replace('path: texts', `path: "${path}"`), [], environment)

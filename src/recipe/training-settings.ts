@@ -148,7 +148,7 @@ export const preferSettings = z.strictObject({
   beta: setting(positive().default(0.1), "Weight of the log-probability ratios (beta; Iterative RPO's)."),
   nllWeight: setting(
     positive().default(1),
-    "Weight of the winners' mean negative log-likelihood (the formula's alpha; Iterative RPO's). Variants dpo leave it out.",
+    "Weight of the winners' mean negative log-likelihood (the formula's alpha; Iterative RPO's). Of rpo alone: dpo has no such term, winners nothing else.",
   ),
   reference: setting(
     z.enum(['previous-round', 'first']).default('previous-round'),

@@ -60,7 +60,7 @@ export function preferStage(recipe: Recipe, preference: Preference): { stage: St
           kind: 'preference',
           loss,
           beta,
-          alpha: loss === 'dpo' ? 0 : nllWeight,
+          alpha: { rpo: nllWeight, dpo: 0, winners: 1 }[loss],
           reference: heldAs(locateModel(reference, work.runFolder), training),
         },
         trainingFile: join(pairs, pairFiles.training),
