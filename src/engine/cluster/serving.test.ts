@@ -17,13 +17,13 @@ it('writes a few outputs as fast as memory gives the weights, many as fast as th
   const weights = 7.07e9
   const keys = 28 * 2 * 4 * 128 * 2
   const one = servingTime(config, { promptTokens: 1000, newTokens: 1000, outputs: 1, concurrency: 8 }, card, 1)
-  const reading = (2 * weights * 1000) / (0.4 * 312e12)
+  const reading = (2 * weights * 1000) / (0.3 * 312e12)
   const writing = (1000 * (2 * weights + keys * 1500)) / (0.6 * 2.039e12)
   expect((one?.seconds ?? 0) / (reading + writing)).toBeCloseTo(1, 2)
   expect(one?.formula).toMatch(/1,000 steps of 1 outputs x \(7\.07 G weights x 2 B .* 2,039 GB\/s x 60 %/)
 
   const many = { promptTokens: 1e6, newTokens: 1e6, outputs: 10_000, concurrency: 400 }
-  const products = (2 * weights * 2e6) / (0.4 * 312e12)
+  const products = (2 * weights * 2e6) / (0.3 * 312e12)
   const fast = servingTime(config, many, card, 1)
   expect((fast?.seconds ?? 0) / products).toBeCloseTo(1, 2)
   expect(servingTime(config, many, card, 4)?.seconds).toBeCloseTo((fast?.seconds ?? 0) / 4, 3)

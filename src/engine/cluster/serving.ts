@@ -16,7 +16,7 @@ export interface Writing {
 }
 
 /** Shares of a card's rates that serving reaches: assumptions, on the safe side of what is commonly reported. */
-const reached = { operations: 0.4, memory: 0.6 }
+const reached = { operations: 0.3, memory: 0.6 }
 /** Of a card's memory, what vLLM takes for weights and keys and values (--gpu-memory-utilization). */
 const usedShare = 0.9
 /** Weights, keys and values in bf16. */

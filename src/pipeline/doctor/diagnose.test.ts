@@ -88,7 +88,7 @@ test('texts that are served take what the cards of their server take, shown', as
   const four = await examine(served(4))
   expect(secondsOf(one.estimate, 'sample-cpt') / secondsOf(four.estimate, 'sample-cpt')).toBeCloseTo(4, 3)
   const shown = one.findings.filter(({ subject }) => subject === 'time').map(({ message }) => message)
-  expect(shown[0]).toMatch(/^sample-cpt: .* prompt tokens x 2 x 1\.\d M weights \/ \(1 x 312 TFLOP\/s x 40 %\) \+ /)
+  expect(shown[0]).toMatch(/^sample-cpt: .* prompt tokens x 2 x 1\.\d M weights \/ \(1 x 312 TFLOP\/s x 30 %\) \+ /)
   // Where no card is known: 30 outputs a question of 64 tokens, at 8 x 30 tokens a second.
   const slow = await examine(served(0))
   expect(secondsOf(slow.estimate, 'sample-cpt')).toBeCloseTo((10 * 30 * 64) / (8 * 30), 6)
