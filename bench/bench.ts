@@ -8,7 +8,9 @@ const names = readdirSync(import.meta.dirname)
   .map((file) => file.slice(0, -'.ts'.length))
 const [name] = process.argv.splice(2, 1) // what follows the name is the measurement's own
 
-if (name !== undefined && names.includes(name)) {
+if (name !== undefined && names.includes(name) && process.argv.includes('--help')) {
+  console.log(descriptionOf(name))
+} else if (name !== undefined && names.includes(name)) {
   await import(`./${name}.ts`)
 } else {
   const near = name === undefined ? undefined : nearest(name, names)

@@ -46,7 +46,7 @@ export async function presentComparisons(
     after?: (comparison: Comparison, results: readonly SideResult[]) => Promise<string[]>
   },
 ): Promise<void> {
-  const machine = await describeMachine()
+  const machine = await describeMachine(through === undefined)
   console.log(machine)
   for (const make of makers) {
     const made = await make()
