@@ -17,10 +17,13 @@ export interface Nf4Weight {
 /** Where one level ends and the next begins: a value on the border belongs to the lower one. */
 const borders = middles(nf4Levels)
 
-/** Cells of the range from -1 to 1, narrower than the borders are apart: of each the code of its lower edge, below its only border. */
-const cells = 64
-const cellCodes = Uint8Array.from({ length: cells + 1 }, (_, cell) => findLevel(borders, (2 * cell) / cells - 1))
-const cellBorders = Float32Array.from(cellCodes, (code) => borders[code] ?? Number.POSITIVE_INFINITY)
+/** The range from -1 to 1 in cells: of each the code of all that lies in it, or that there is a border in it. */
+const cells = 4096
+const manyCodes = 255
+const cellCodes = Uint8Array.from({ length: cells + 1 }, (_, cell) => {
+  const code = findLevel(borders, (2 * cell) / cells - 1)
+  return code === findLevel(borders, (2 * (cell + 1)) / cells - 1) ? code : manyCodes
+})
 
 /** The 8-bit dynamic map (Dettmers et al. 2022): seven decades, each with twice the steps of the one below. */
 const scaleLevels = makeScaleLevels()
@@ -38,10 +41,18 @@ export function measureBlocks(values: Float32Array): Float32Array {
   const largest = new Float32Array(values.length / nf4Block)
   for (let block = 0, i = 0; block < largest.length; block++) {
     let most = 0
-    for (const end = i + nf4Block; i < end; i++) {
-      const magnitude = Math.abs(values[i]!)
-      if (magnitude > most) most = magnitude
-    }
+    for (const end = i + nf4Block; i < end; i++) most = Math.max(most, Math.abs(values[i]!))
+    largest[block] = most
+  }
+  return largest
+}
+
+/** The same of numbers in 16 bits, as such: their magnitudes are in the order of their bits without the sign. */
+export function measureHalves(halves: Uint16Array): Uint16Array {
+  const largest = new Uint16Array(halves.length / nf4Block)
+  for (let block = 0, i = 0; block < largest.length; block++) {
+    let most = 0
+    for (const end = i + nf4Block; i < end; i++) most = Math.max(most, halves[i]! & 0x7fff)
     largest[block] = most
   }
   return largest
@@ -120,10 +131,10 @@ function roundScales(scales: Float32Array): Float32Array {
 
 const inverseOf = (largest: number) => Math.fround(1 / Math.max(largest, 1e-38))
 
-/** The code of a share of the block's largest magnitude, by the table of cells. */
+/** The code of a share of the block's largest magnitude: by its cell, or where that has a border by search. */
 function nearestLevel(share: number): number {
-  const cell = ((share + 1) * (cells / 2)) | 0
-  return share > cellBorders[cell]! ? cellCodes[cell]! + 1 : cellCodes[cell]!
+  const code = cellCodes[((share + 1) * (cells / 2)) | 0]!
+  return code === manyCodes ? findLevel(borders, share) : code
 }
 
 /** How many borders lie below a value: the level that it is nearest to. */

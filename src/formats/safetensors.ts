@@ -160,18 +160,32 @@ export async function readValues(
   count: number,
   into = new Float32Array(count),
 ): Promise<Float32Array> {
+  // 16 bits are widened from the end of the array that they fill: each is read before it is written over.
+  return widenValues(await readStored(tensor, from, count, into), tensor.dtype, into)
+}
+
+/** The same as they are stored, at the end of an array of the caller's. */
+export async function readStored(
+  tensor: StoredTensor,
+  from: number,
+  count: number,
+  into: Float32Array<ArrayBuffer>,
+): Promise<Float32Array | Uint16Array> {
   const { file, offset } = tensor
   const type = checkType(tensor)
   const size = elementBytes[type]!
+  const stored = new (type === 'F32' ? Float32Array : Uint16Array)(
+    into.buffer,
+    into.byteOffset + count * (4 - size),
+    count,
+  )
   const handle = await openForReading(file)
   try {
-    // 16 bits are widened from the upper half of the array that they end in: each is read before it is written over.
-    const bytes = new Uint8Array(into.buffer, into.byteOffset + count * (4 - size), count * size)
-    await fillBytes(handle, file, offset + from * size, bytes)
-    return type === 'F32' ? into : widenValues(new Uint16Array(bytes.buffer, bytes.byteOffset, count), type, into)
+    await fillBytes(handle, file, offset + from * size, new Uint8Array(into.buffer, stored.byteOffset, count * size))
   } finally {
     await handle.close()
   }
+  return stored
 }
 
 /** Values as float32 from how they are stored; 16 bits into an array of the caller's where one is given. */

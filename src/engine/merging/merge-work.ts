@@ -2,9 +2,16 @@
 import { open } from 'node:fs/promises'
 import type { AdapterFactors } from '../../formats/adapter.ts'
 import { roundToInt8 } from '../../formats/int8.ts'
-import { measureBlocks, type Nf4Scales, roundBlocks } from '../../formats/nf4.ts'
+import { measureBlocks, measureHalves, type Nf4Scales, roundBlocks } from '../../formats/nf4.ts'
 import type { QuantisedForm } from '../../formats/quantised-forms.ts'
-import { readTensor, readValues, type StoredTensor, widenValues, writeAll } from '../../formats/safetensors.ts'
+import {
+  readStored,
+  readTensor,
+  readValues,
+  type StoredTensor,
+  widenValues,
+  writeAll,
+} from '../../formats/safetensors.ts'
 import { storeValues, type WeightType } from '../../formats/safetensors-writer.ts'
 import { LowRankProduct } from './low-rank.ts'
 
@@ -50,14 +57,16 @@ export class MergeWork implements MergeWorker {
   private halves = new Uint16Array()
 
   async measure(piece: Piece): Promise<Float32Array> {
-    return measureBlocks(await this.read(piece))
+    const { weight, from, count } = piece
+    const stored = await readStored(weight, from, count, this.room(count))
+    return stored instanceof Float32Array ? measureBlocks(stored) : widenValues(measureHalves(stored), weight.dtype)
   }
 
   async merge(piece: MergePiece): Promise<Squares> {
     const { weight, from, count, form, scales, adapter, place } = piece
     const squares = { weights: 0, added: 0, rounded: 0 }
     const type = place.dtype as WeightType
-    let values = await this.read(piece)
+    let values = await readValues(weight, from, count, this.room(count))
     if (scales !== undefined) roundBlocks(values, scales)
     if (form === 'int8') values = roundToInt8(values, weight.shape[1]!)
     if (adapter !== undefined) addChange(values, await this.multiply(piece, adapter), squares)
@@ -78,9 +87,10 @@ export class MergeWork implements MergeWorker {
     await (await this.product)?.release()
   }
 
-  private read({ weight, from, count }: Piece): Promise<Float32Array> {
+  /** Room for so many values, kept from piece to piece. */
+  private room(count: number): Float32Array<ArrayBuffer> {
     if (this.values.length < count) this.values = new Float32Array(count)
-    return readValues(weight, from, count, this.values.subarray(0, count))
+    return this.values.subarray(0, count)
   }
 
   /** What the adapter adds to a piece. */
