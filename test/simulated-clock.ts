@@ -1,4 +1,6 @@
-// Time that passes as soon as somebody waits for it: whoever waits is called in the order of the moments waited for.
+// Time that passes as soon as somebody waits for it and nothing is read or written: whoever waits is called in the order of the
+// moments waited for.
+import { setImmediate as turn } from 'node:timers/promises'
 import type { Clock } from '../src/base/clock.ts'
 
 interface Waiting {
@@ -44,6 +46,8 @@ export class SimulatedClock implements Clock {
   private go(): void {
     this.isGoing = true
     setTimeout(async () => {
+      // Files are as slow as the machine: time does not run away from those who are at them.
+      await untilNothingIsWritten()
       const next = this.waiting.shift()
       if (next !== undefined) {
         this.time = Math.max(this.time, next.at)
@@ -53,5 +57,13 @@ export class SimulatedClock implements Clock {
       if (this.waiting.length > 0) this.go()
       else this.isGoing = false
     }, 1)
+  }
+}
+
+/** Resolves once no file is being read or written. */
+export async function untilNothingIsWritten(): Promise<void> {
+  for (let quiet = 0; quiet < 5; quiet++) {
+    await turn()
+    if (process.getActiveResourcesInfo().some((name) => /^(FSReq|CloseReq)/.test(name))) quiet = 0
   }
 }

@@ -1,9 +1,9 @@
 // One life of meikai on the simulated cluster: once it is over, nothing that it asks for is done.
-import { setImmediate as turn } from 'node:timers/promises'
 import type { Clock } from '../src/base/clock.ts'
 import type { Launcher } from '../src/engine/cluster/launcher.ts'
 import type { Surroundings } from '../src/engine/cluster/session.ts'
 import { realSurroundings, type ServerSurroundings } from '../src/sampler/started/surroundings.ts'
+import { untilNothingIsWritten } from './simulated-clock.ts'
 import type { SimulatedCluster } from './simulated-cluster.ts'
 import { MeikaiKilled } from './simulated-job.ts'
 
@@ -75,12 +75,5 @@ export class SimulatedLife {
       this.die()
     }
     throw new MeikaiKilled()
-  }
-}
-
-async function untilNothingIsWritten(): Promise<void> {
-  for (let quiet = 0; quiet < 5; quiet++) {
-    await turn()
-    if (process.getActiveResourcesInfo().some((name) => name.startsWith('FSReq'))) quiet = 0
   }
 }

@@ -19,6 +19,8 @@ import { realSurroundings, type ServerSurroundings } from './surroundings.ts'
 export interface RunningServer extends ServerAddress {
   /** Aborted when it is gone, however. */
   gone: AbortSignal
+  /** Whether it is, looked at just now. */
+  isGone(): Promise<boolean>
   /** Why it went. */
   explain(): Promise<ServerFailure>
 }
@@ -188,13 +190,15 @@ export class ServerKeeper {
     const handle = record.handle ?? internal('a server that was not started')
     const { clock, look: lookMilliseconds } = this.surroundings
     const later = () => clock.after(lookMilliseconds[this.settings.place], look)
+    const isGone = async () => {
+      // A scheduler that does not answer says nothing about the server.
+      const state = gone.signal.aborted ? 'gone' : await this.launcher.state(handle).catch(() => 'running')
+      if (state === 'gone') gone.abort(new Error('the server is gone'))
+      return gone.signal.aborted
+    }
     const look = async () => {
       await this.renewLease(record.starts).catch(() => {})
-      // A scheduler that does not answer says nothing about the server.
-      const state = await this.launcher.state(handle).catch(() => 'running')
-      if (gone.signal.aborted) return
-      if (state === 'gone') gone.abort(new Error('the server is gone'))
-      else callOff = later()
+      if (!(await isGone())) callOff = later()
     }
     let callOff = later()
     const forget = () => {
@@ -205,7 +209,7 @@ export class ServerKeeper {
       key,
       serves: record.serves,
       forget,
-      server: { ...server, gone: gone.signal, explain: () => this.explain(record) },
+      server: { ...server, gone: gone.signal, isGone, explain: () => this.explain(record) },
     }
   }
 

@@ -47,7 +47,7 @@ export async function openStartedSampler({ start, open, retries }: StartedOption
           }
           return
         } catch (error) {
-          if (signal.aborted || !used.gone.aborted) throw error
+          if (signal.aborted || !(await used.isGone())) throw error
           const failure = await used.explain()
           if (!failure.retry || ++failures > retries) throw failure
           await renew(used)
