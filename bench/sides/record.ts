@@ -11,7 +11,9 @@ const file = join(root, 'docs', 'benchmarks.md')
 
 /** The machine in one line, with its float32 matrix rate now; without that where the machine is quiet for the sides alone. */
 export async function describeMachine(quiet = true): Promise<string> {
-  const rate = quiet ? `; float32 matrix products: ${((await measureMatrixRate(threads)) / 1e9).toFixed(0)} GFLOP/s` : ''
+  const rate = quiet
+    ? `; float32 matrix products: ${((await measureMatrixRate(threads)) / 1e9).toFixed(0)} GFLOP/s`
+    : ''
   const onnxRuntime = JSON.parse(await readFile(join(root, 'node_modules/onnxruntime-node/package.json'), 'utf8'))
   return `${threads} cores of ${cpus()[0]?.model.trim()}, ${formatBytes(totalmem())}, Node ${process.versions.node}, ONNX Runtime ${onnxRuntime.version}${rate}`
 }
