@@ -41,7 +41,7 @@ const verdict = (n: number, kind: string, more: object = {}) => ({
 
 async function apply(pairs: PreferencePair[], ...lines: object[]) {
   await writeFile(path, lines.map((line) => `${JSON.stringify(line)}\n`).join(''))
-  const review = new PairReview(await loadVerdicts(path), 1, tokenizer)
+  const review = new PairReview(await loadVerdicts(path), { round: 1, tokenizer, maxTokens: 10 })
   return { pairs: pairs.flatMap((pair) => review.carryOut(pair) ?? []), counts: review.finish() }
 }
 
@@ -99,6 +99,11 @@ test.each([
     'an edit that is the rejected text',
     verdict(0, 'edit', { text: '悪0' }),
     ':2: the edit of pair q/1/0 is the rejected response',
+  ],
+  [
+    'an edit that is too long',
+    verdict(0, 'edit', { text: '九つの文字の直しだ' }),
+    ':2: the edit of pair q/1/0 has 11 tokens with its prompt, and pair.maxTokens is 10',
   ],
   ['a swap of what never ended', verdict(1, 'swap'), ':2: pair q/1/1 cannot be swapped'],
   ['a time that is none', verdict(0, 'accept', { time: 'gestern' }), ':2: time: '],

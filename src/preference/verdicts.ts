@@ -59,6 +59,7 @@ export class PairReview {
   private readonly verdicts = new Map<string, LocatedVerdict[]>()
   private readonly round: number
   private readonly tokenizer: ResponseTokenizer
+  private readonly maxTokens: number
   private readonly counts: VerdictCounts = {
     accepted: 0,
     rejected: 0,
@@ -68,9 +69,14 @@ export class PairReview {
     superseded: 0,
   }
 
-  constructor(verdicts: readonly LocatedVerdict[], round: number, tokenizer: ResponseTokenizer) {
+  /** @param maxTokens that a prompt and the response to it have at most together. */
+  constructor(
+    verdicts: readonly LocatedVerdict[],
+    { round, tokenizer, maxTokens }: { round: number; tokenizer: ResponseTokenizer; maxTokens: number },
+  ) {
     this.round = round
     this.tokenizer = tokenizer
+    this.maxTokens = maxTokens
     for (const verdict of verdicts) {
       const earlier = this.verdicts.get(verdict.pair)
       if (earlier === undefined) this.verdicts.set(verdict.pair, [verdict])
@@ -85,10 +91,10 @@ export class PairReview {
 
   /**
    * The pair after its verdict, or undefined where it was rejected. Throws a UserError with file and line for a swap that
-   * would choose a response without an end, and for an edit equal to the rejected.
+   * would choose a response without an end, and for an edit that equals the rejected or is too long.
    */
   carryOut(pair: PreferencePair): PreferencePair | undefined {
-    const { counts, tokenizer } = this
+    const { counts, tokenizer, maxTokens } = this
     const [first, ...others] = this.verdicts.get(pair.id) ?? []
     if (first === undefined) {
       counts.unjudged++
@@ -109,7 +115,7 @@ export class PairReview {
         return swapped(pair, verdict, tokenizer)
       case 'edit':
         counts.edited++
-        return edited(pair, verdict, tokenizer)
+        return edited(pair, verdict, tokenizer, maxTokens)
     }
   }
 
@@ -148,7 +154,12 @@ function swapped(pair: PreferencePair, verdict: LocatedVerdict, tokenizer: Respo
   }
 }
 
-function edited(pair: PreferencePair, verdict: LocatedVerdict, tokenizer: ResponseTokenizer): PreferencePair {
+function edited(
+  pair: PreferencePair,
+  verdict: LocatedVerdict,
+  tokenizer: ResponseTokenizer,
+  maxTokens: number,
+): PreferencePair {
   const text = verdict.text ?? internal(`edit without text at ${verdict.at}`)
   if (text === pair.rejected) {
     throw new UserError(
@@ -156,5 +167,11 @@ function edited(pair: PreferencePair, verdict: LocatedVerdict, tokenizer: Respon
     )
   }
   const chosenTokens = [...tokenizer.encodeContinuation(text), tokenizer.endToken]
+  const tokens = pair.promptTokens.length + chosenTokens.length
+  if (tokens > maxTokens) {
+    throw new UserError(
+      `${verdict.at}: the edit of pair ${pair.id} has ${tokens} tokens with its prompt, and pair.maxTokens is ${maxTokens}. Shorten it, or raise that.`,
+    )
+  }
   return { ...pair, chosen: text, chosenTokens, chosenFrom: 'edit' }
 }

@@ -56,7 +56,7 @@ export function pairStage(recipe: Recipe, sample: Stage, model: ModelSource, rou
       const prompts = await promptOptions(recipe, runFolder)
       const maker = new PairMaker(items, { ...settings, ...prompts, tokenizer, round })
       const verdicts = verdictsFile === undefined ? undefined : await loadVerdicts(verdictsFile)
-      const review = verdicts && new PairReview(verdicts, round, tokenizer)
+      const review = verdicts && new PairReview(verdicts, { round, tokenizer, maxTokens: settings.maxTokens })
       const questions = items.map(({ id }) => id)
       const heldOut = holdOutQuestions(questions, settings.heldOutShare, recipe.seed)
       const judged: PreferencePair[] = []
