@@ -46,22 +46,30 @@ export async function fillWeights(
     return
   }
   const { lora, config } = model
-  const adapted = lora === undefined ? new Map() : adapterShapes(config, lora)
-  const product = await LowRankProduct.open(job.threads)
-  for (const { name, shape } of learner.segments) {
-    if (job.method.kind === 'lora') {
+  if (job.method.kind === 'lora') {
+    for (const { name, shape } of learner.segments) {
       learner.view(name).set(lora === undefined ? initialLora(name, shape, job.seed) : await model.read(name))
-      continue
     }
-    const values = await model.read(name)
-    const layer = name.replace(/\.weight$/, '')
-    if (lora !== undefined && adapted.has(`${layer}.lora_A.weight`)) {
-      const factors = { a: await model.read(`${layer}.lora_A.weight`), b: await model.read(`${layer}.lora_B.weight`) }
-      const change = new Float32Array(values.length)
-      await product.multiply(factors, lora.rank, adapterScale(lora), change)
-      for (let i = 0; i < values.length; i++) values[i]! += change[i]!
-    }
-    learner.view(name).set(values)
+    return
   }
-  await product.release()
+  for (const { name } of learner.segments) learner.view(name).set(await model.read(name))
+  if (lora === undefined) return
+  const product = await LowRankProduct.open(job.threads)
+  try {
+    const factors = adapterShapes(config, lora)
+    for (const { name } of learner.segments) {
+      const [a, b] = ['A', 'B'].map((factor) => `${name.replace(/\.weight$/, '')}.lora_${factor}.weight`) as [
+        string,
+        string,
+      ]
+      if (!factors.has(a)) continue
+      const weight = learner.view(name)
+      const change = new Float32Array(weight.length)
+      const read = { a: await model.read(a), b: await model.read(b) }
+      await product.multiply(read, lora.rank, adapterScale(lora), change)
+      for (let i = 0; i < weight.length; i++) weight[i]! += change[i]!
+    }
+  } finally {
+    await product.release()
+  }
 }
