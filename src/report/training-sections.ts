@@ -1,4 +1,5 @@
 // The report's sections on training: learning curves, the preference objectives side by side, texts as training goes on.
+import { rangeOf } from '../base/extremes.ts'
 import { formatCount } from '../base/format.ts'
 import { drawCurves, type Series, type SeriesStyle } from './charts.ts'
 import { type BeforeAfter, type Curve, lossCurves, preferenceCurves, type TrainingSummary } from './curves.ts'
@@ -139,14 +140,6 @@ ${drawCurves({
   ...(baseline === undefined ? {} : { baseline }),
 })}</figure>`,
   )}</div>`
-}
-
-/** The least and the largest, of more numbers than a call takes as arguments. */
-function rangeOf(values: readonly number[]): [number, number] {
-  return values.reduce<[number, number]>(
-    ([least, largest], value) => [Math.min(least, value), Math.max(largest, value)],
-    [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY],
-  )
 }
 
 /** Held-out pairs strong, the step's own faint; the step's own strong where nothing was held out. */

@@ -1,5 +1,6 @@
 // The batch on its way: prompts in slots, their samples in rows, ended ones replaced by waiting ones.
 import { UserError } from '../../base/errors.ts'
+import { largestOf } from '../../base/extremes.ts'
 import type { ModelConfig } from '../../model/config.ts'
 import type { Completion, SamplingSettings } from '../sampler.ts'
 import { KeyValueCache } from './cache.ts'
@@ -27,8 +28,14 @@ export function chooseBatchShape(
   requests: Pick<TokenRequest, 'prompt' | 'samples'>[],
   { sequences, precision }: EmbeddedOptions,
 ): BatchShape {
-  const mostSamples = Math.max(1, ...requests.map((request) => request.samples))
-  const longest = Math.max(0, ...requests.map(({ prompt }) => prompt.length))
+  const mostSamples = largestOf(
+    requests.map(({ samples }) => samples),
+    1,
+  )
+  const longest = largestOf(
+    requests.map(({ prompt }) => prompt.length),
+    0,
+  )
   const fewestRows = config.heads === config.keyValueHeads ? 2 : 1
   const most = longest <= SHORT_PROMPT_TOKENS ? 2 : sequences
   const wanted = Math.max(fewestRows, Math.min(mostSamples, most, sequences))

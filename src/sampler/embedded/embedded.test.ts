@@ -29,3 +29,11 @@ it('fails when it is opened on a model that cannot be read', async () => {
   await rm(join(folder, 'broken/model.safetensors'))
   await expect(openEmbeddedSampler({ folder: join(folder, 'broken') }, options)).rejects.toThrow(/no weights/)
 })
+
+it('tells what two hundred thousand prompts take', async () => {
+  const sampler = await openEmbeddedSampler({ folder: join(folder, 'model') }, options)
+  const requests = Array.from({ length: 200_000 }, (_, i) => ({ id: `q${i}`, prompt: [5], samples: 1 }))
+  const settings = { maxTokens: 1, temperature: 0, topP: 1, topK: 0, stopTokens: [], stopStrings: [], seed: 0 }
+  expect((await sampler.estimate(requests, settings)).seconds).toBeGreaterThan(0)
+  await sampler.close()
+})

@@ -1,4 +1,5 @@
 // What sampling will need: memory from the sizes of weights and caches, time from operations and a typical rate.
+import { largestOf } from '../../base/extremes.ts'
 import type { Estimate } from '../../engine/engine.ts'
 import { weightBytes } from '../../model/checkpoint.ts'
 import type { ModelConfig } from '../../model/config.ts'
@@ -26,7 +27,10 @@ export function estimateSampling(
 ): Estimate {
   const shape = chooseBatchShape(config, requests, options)
   const rows = shape.prompts * shape.samples
-  const longest = Math.max(1, ...requests.map(({ prompt }) => prompt.length))
+  const longest = largestOf(
+    requests.map(({ prompt }) => prompt.length),
+    1,
+  )
   const promptTokens = requests.reduce((total, { prompt }) => total + prompt.length, 0)
   const newTokens = requests.reduce((total, { samples }) => total + samples, 0) * maxTokens
 

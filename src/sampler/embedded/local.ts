@@ -1,5 +1,6 @@
 // The embedded sampler in the calling thread: opens a model, checks requests, keeps one compiled graph at hand.
 import { UserError } from '../../base/errors.ts'
+import { largestOf } from '../../base/extremes.ts'
 import type { Estimate, ModelReference } from '../../engine/engine.ts'
 import { type Checkpoint, openCheckpoint } from '../../model/checkpoint.ts'
 import type { Choice } from '../../model/decode.ts'
@@ -71,7 +72,7 @@ export class LocalSampler implements Sampler {
     try {
       const given = tokenRequests.flatMap(({ continuations = [] }) => continuations.map(({ length }) => length))
       const prompts = tokenRequests.map(({ prompt }) => prompt.length)
-      const longest = Math.max(0, ...prompts) + Math.max(settings.maxTokens, ...given)
+      const longest = largestOf(prompts, 0) + largestOf(given, settings.maxTokens)
       const decoder = await this.openDecoder(choiceFor(settings), Math.min(longest, config.contextTokens))
       const shape = chooseBatchShape(config, tokenRequests, this.options)
       yield* new Batch(decoder, tokenRequests, shape, settings, start).run(signal)
