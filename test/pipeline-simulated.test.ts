@@ -161,7 +161,7 @@ async function compare(name: string, count: number, overrides: readonly string[]
   return { undisturbed, happened, lives }
 }
 
-/** 100 take two and a half minutes of a core; MEIKAI_SCHEDULES=100 has them. */
+/** 100 take some minutes; MEIKAI_SCHEDULES=100 has them. */
 const schedules = Number(process.env.MEIKAI_SCHEDULES ?? 10)
 
 it(`comes to the same outcome under ${schedules} random schedules of faults`, { timeout: 900_000 }, async () => {

@@ -1,6 +1,6 @@
 // Time that passes as soon as somebody waits for it and nothing is read or written: whoever waits is called in the order of the
 // moments waited for.
-import { setImmediate as turn } from 'node:timers/promises'
+import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises'
 import type { Clock } from '../src/base/clock.ts'
 
 interface Waiting {
@@ -62,8 +62,11 @@ export class SimulatedClock implements Clock {
 
 /** Resolves once no file is being read or written. */
 export async function untilNothingIsWritten(): Promise<void> {
-  for (let quiet = 0; quiet < 5; quiet++) {
+  for (let quiet = 0; quiet < 3; quiet++) {
     await turn()
-    if (process.getActiveResourcesInfo().some((name) => /^(FSReq|CloseReq)/.test(name))) quiet = 0
+    while (process.getActiveResourcesInfo().some((name) => /^(FSReq|CloseReq)/.test(name))) {
+      quiet = 0
+      await sleep(1)
+    }
   }
 }
