@@ -1,4 +1,4 @@
-// Training beside TRL and PyTorch, in turn: `train [cpt qlora rpo rpo-group miniature] [--steps N --layers N --runs N --sides a,b --record no]`.
+// Training beside TRL and PyTorch, in turn: `train [cpt qlora rpo rpo-group miniature] [--steps N --pairs N --peer-pairs N --layers N --runs N --sides a,b --record no]`.
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -22,6 +22,7 @@ const { chosen, settings } = readArguments(rows, {
   steps: '10', // measured
   warm: '2', // before them
   pairs: '16',
+  'peer-pairs': '', // fewer: the other sides take only so many, at a like time each; all where it is left out
   layers: String(fullLayers), // fewer where a side would take too long; the table says so
   record: 'yes', // no: a trial, which docs/benchmarks.md is not told of
 })
@@ -33,6 +34,7 @@ try {
     steps: Number(settings.steps),
     warm: Number(settings.warm),
     pairs: Number(settings.pairs),
+    peerPairs: Number(settings['peer-pairs'] || settings.pairs),
   }
   const withModel = async () => ({ ...amounts, model: await largeModel(layers) })
   const makers: Record<string, () => Promise<Comparison>> = {

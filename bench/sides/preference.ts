@@ -10,7 +10,7 @@ import { type Amounts, commonJob, formats, lora, ours, peer } from './training-s
 
 /** RPO over one epoch, the reference's pass included, `pairsOfQuestion` pairs on each prompt. */
 export async function preference(
-  { folder, model, pairs }: Amounts,
+  { folder, model, pairs, peerPairs }: Amounts,
   { key, pairsOfQuestion, factor }: { key: string; pairsOfQuestion: number; factor: number },
 ): Promise<Comparison> {
   const rows: PairRow[] = await cutPairs(pairs, pairsOfQuestion)
@@ -34,7 +34,7 @@ export async function preference(
       peer(
         `trl-${short}${precompute ? '-before' : ''}`,
         `TRL DPOTrainer, ${short}${precompute ? ', reference computed before' : ''}`,
-        { kind: 'dpo', model, dtype, recompute: false, precompute, pairs: rows, accumulate: pairsOfQuestion },
+        { kind: 'dpo', model, dtype, recompute: false, precompute, pairs: rows.slice(0, peerPairs), accumulate: pairsOfQuestion },
       ),
     ),
   )
@@ -45,7 +45,7 @@ export async function preference(
     work: `RPO with LoRA, float32 weights, prompts of ${promptTokens} and responses of ${responseTokens} tokens, ${pairsOfQuestion === 1 ? 'a pair a question' : `${pairsOfQuestion} pairs a question`}`,
     unit: 's a pair',
     more: false,
-    measured: `${rows.length} pairs, one epoch, from the call on, the reference's pass included`,
+    measured: `${rows.length} pairs${peerPairs < pairs ? ` (TRL ${peerPairs} of them)` : ''}, one epoch, from the call on, the reference's pass included`,
     sides: [
       ours('ours', 'meikai', own('none')),
       ours('ours-recomputed', 'meikai, recomputed', own('layers')),

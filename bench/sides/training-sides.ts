@@ -11,8 +11,9 @@ export interface Amounts {
   /** Steps that are measured, and those before that are not. */
   steps: number
   warm: number
-  /** Pairs of an epoch. */
+  /** Pairs of an epoch: ours, and what other sides take of them. */
   pairs: number
+  peerPairs: number
 }
 
 export const lora = { kind: 'lora' as const, rank: 16, alpha: 32, targetModules: Object.keys(linearLayers) }
