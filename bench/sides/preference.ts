@@ -34,7 +34,15 @@ export async function preference(
       peer(
         `trl-${short}${precompute ? '-before' : ''}`,
         `TRL DPOTrainer, ${short}${precompute ? ', reference computed before' : ''}`,
-        { kind: 'dpo', model, dtype, recompute: false, precompute, pairs: rows.slice(0, peerPairs), accumulate: pairsOfQuestion },
+        {
+          kind: 'dpo',
+          model,
+          dtype,
+          recompute: false,
+          precompute,
+          pairs: rows.slice(0, peerPairs),
+          accumulate: pairsOfQuestion,
+        },
       ),
     ),
   )
