@@ -9,6 +9,7 @@ import { Random } from '../src/base/random.ts'
 import { table } from '../src/cli/table.ts'
 import type { PairRow, TokenRow } from '../src/data/records.ts'
 import { JsonLinesWriter } from '../src/data/row-writer.ts'
+import { qwenShape } from '../test/large-model.ts'
 import { ownProgram } from './sides/programs.ts'
 import { appendTable, describeMachine, today } from './sides/record.ts'
 import type { RowsJob, RowsReply } from './sides/rows-ours.ts'
@@ -20,7 +21,6 @@ const { values } = parseArgs({
 })
 /** Digits of a token and its comma. */
 const bytesPerToken = 6.3
-const vocabulary = 151_936
 const head = [
   'of',
   'training file',
@@ -40,10 +40,7 @@ for (const kind of ['documents', 'pairs'] as const) {
       const trainingFile = join(folder, `${kind}.jsonl`)
       const records = await writeRecords(trainingFile, kind, megabytes * 1e6)
       const { size } = await stat(trainingFile)
-      const shape = { model_type: 'qwen2', hidden_size: 896, num_hidden_layers: 24, num_attention_heads: 14 }
-      const sizes = { num_key_value_heads: 2, intermediate_size: 4864, vocab_size: vocabulary }
-      const others = { rms_norm_eps: 1e-6, tie_word_embeddings: true, max_position_embeddings: 32_768 }
-      await writeJson(join(folder, 'config.json'), { ...shape, ...sizes, ...others, eos_token_id: 151_643 })
+      await writeJson(join(folder, 'config.json'), qwenShape)
       const job = { kind, trainingFile, model: folder } satisfies RowsJob
       const { reply, peakBytes = 0 } = await runProgram<RowsReply>(ownProgram('rows-ours.ts'), job)
       rows.push([
@@ -70,7 +67,7 @@ await appendTable(`${today()}, data for the cluster`, done, { head, rows, lines:
 async function writeRecords(file: string, kind: RowsJob['kind'], bytes: number): Promise<number> {
   const random = new Random(5, kind)
   const run = (mean: number) =>
-    Array.from({ length: mean / 2 + random.integer(mean) }, () => random.integer(vocabulary))
+    Array.from({ length: mean / 2 + random.integer(mean) }, () => random.integer(qwenShape.vocab_size))
   const writer = await JsonLinesWriter.open(file)
   let count = 0
   for (let tokens = 0; tokens * bytesPerToken < bytes; count++) {

@@ -70,7 +70,7 @@ const learnings: [string, Learning][] = [
 
 it.each(learnings)('packed documents give the gradient of unpacked ones (%s)', async (_name, learning) => {
   const documents = makeDocuments(12)
-  const packed = [...packRows(documents, 24, 1, 0)].map(({ row }) => row)
+  const packed = packRows(documents, 24, 1, 0).map(({ row }) => row)
   const alone = documents.flatMap((document) => cutRows(document, 24)).map(({ row }) => row)
   expect(packed.length).toBeLessThan(alone.length)
   const learner = await openLearner(learning, 0)
@@ -117,7 +117,7 @@ function makeLongDocuments(): Document[] {
 
 it.each(learnings)('rows of several blocks of attention give what short rows give (%s)', async (_name, learning) => {
   const documents = makeLongDocuments()
-  const packed = [...packRows(documents, 640, 1, 0)].map(({ row }) => row)
+  const packed = packRows(documents, 640, 1, 0).map(({ row }) => row)
   const alone = documents.flatMap((document) => cutRows(document, 640)).map(({ row }) => row)
   expect(Math.max(...packed.map(rowLength))).toBeGreaterThan(2 * blockTokens)
   expect(packed.length).toBeGreaterThan(1)

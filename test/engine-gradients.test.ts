@@ -64,7 +64,7 @@ type Loss = 'next-token' | 'rpo' | 'dpo' | 'winners'
 
 function makeExample(loss: Loss) {
   if (loss === 'next-token') {
-    const batch = makeBatch([...packRows(documents, 9, 1, 0)].map(({ row }) => row))
+    const batch = makeBatch(packRows(documents, 9, 1, 0).map(({ row }) => row))
     return { batch, weights: nextTokenWeights(batch.predictions, batch.targets.length, batch.predictions) }
   }
   const trees = growTrees(pairs, 32)

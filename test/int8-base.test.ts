@@ -101,14 +101,14 @@ describe('equal to itself', () => {
     const lone = await score(model, undefined, [first!])
     const crowd = await score(model)
     expect(crowd.slice(0, lone.length)).toEqual(lone)
-    const packed = [...packRows(documents, 32, 1, 0)].map(({ row }) => row)
+    const packed = packRows(documents, 32, 1, 0).map(({ row }) => row)
     expect(packed.length).toBeLessThan(alone.length)
     const sorted = (values: Float32Array) => values.slice().sort()
     expect(largestDifference(sorted(await score(model, undefined, packed)), sorted(crowd))).toBeLessThan(1e-5)
   })
 
   it('packed documents give the gradient of unpacked ones, and layers computed again that of layers kept', async () => {
-    const packed = [...packRows(documents, 32, 1, 0)].map(({ row }) => row)
+    const packed = packRows(documents, 32, 1, 0).map(({ row }) => row)
     const checkpoint = await openCheckpoint(model, 32)
     const learning = { kind: 'lora' as const, lora: method }
     const trained = await openCheckpoint({ ...model, adapter: join(folder, 'learnt', 'result') }, 32)

@@ -1,6 +1,6 @@
 // A run that starts its own servers: training and sampling hand the same GPUs back and forth; killed and run again it takes
 // its server up again, and none is left behind.
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -18,7 +18,7 @@ import { serverFolder } from '../src/sampler/started/server-record.ts'
 import { freeGpus, holdersOf, lockGpus } from './fake-gpus.ts'
 import { behave, fakeFiles, listCalls, listStarts, writeFakeServing } from './fake-vllm.fixture.ts'
 import { startRun } from './meikai-process.ts'
-import { servedRecipe, writeSmallWorld } from './small-world.ts'
+import { writeStartedRun } from './small-world.ts'
 
 let folder: string
 let serving: string
@@ -27,17 +27,8 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'pipeline-started-'))
   serving = join(folder, 'serving')
   lock = join(serving, fakeFiles.lock)
-  // The fake server's tokens are code points.
-  await writeSmallWorld(join(folder, 'world'), 100, { vocab_size: 65_536 })
+  await writeStartedRun(folder, 'started', { documents: 100, concurrency: 2, preference: 8, test: 4 })
   await writeFakeServing(serving, { loadMilliseconds: 100, takesExam: true })
-  await writeFile(
-    join(folder, 'recipe.yaml'),
-    servedRecipe(
-      'started',
-      { preference: 8, test: 4 },
-      '  dialect: vllm\n  start: {environment: serving, gpus: 2, concurrency: 2}\nengine: {device: cpu}',
-    ),
-  )
 })
 afterAll(async () => {
   for (const { folder: server } of await listServers(join(folder, 'runs'))) await endServer(server, 'done')

@@ -1,4 +1,5 @@
 // The miniature's world with few documents and a model of one layer: whole pipelines on it take seconds.
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { loadJsonLines, readJson, writeJson } from '../src/base/files.ts'
 import type { ExamItem } from '../src/exam/records.ts'
@@ -50,4 +51,17 @@ sampler:
   model: "run/{model}"
 ${sampler}
 `
+}
+
+/** Writes a small world and recipe.yaml, whose run starts its own servers (see fake-vllm.fixture.ts) in `serving` beside it. */
+export async function writeStartedRun(
+  folder: string,
+  name: string,
+  { documents, concurrency, ...items }: { documents: number; concurrency: number; preference: number; test: number },
+): Promise<void> {
+  // The fake server's tokens are code points.
+  await writeSmallWorld(join(folder, 'world'), documents, { vocab_size: 65_536 })
+  const start = `start: {environment: serving, gpus: 2, concurrency: ${concurrency}}`
+  const sampler = `  dialect: vllm\n  ${start}\nengine: {device: cpu}`
+  await writeFile(join(folder, 'recipe.yaml'), servedRecipe(name, items, sampler))
 }

@@ -1,5 +1,5 @@
 // Servers that a run started, on the command line: listed, ended, found by the next run; none stays whatever ended meikai.
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
@@ -7,7 +7,7 @@ import type { ServerOverview } from '../src/sampler/started/server-end.ts'
 import { holdersOf } from './fake-gpus.ts'
 import { type Behaviour, behave, fakeFiles, listStarts, writeFakeServing } from './fake-vllm.fixture.ts'
 import { meikai, startRun } from './meikai-process.ts'
-import { servedRecipe, writeSmallWorld } from './small-world.ts'
+import { writeStartedRun } from './small-world.ts'
 
 const server = 'meikai-commands-server'
 const slow: Behaviour = { loadMilliseconds: 100, takesExam: true, latencyMilliseconds: 300 }
@@ -21,15 +21,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'meikai-started-command-'))
   serving = join(folder, 'serving')
   runs = join(folder, 'runs')
-  await writeSmallWorld(join(folder, 'world'), 60, { vocab_size: 65_536 })
-  await writeFile(
-    join(folder, 'recipe.yaml'),
-    servedRecipe(
-      'commands',
-      { preference: 2, test: 20 },
-      '  dialect: vllm\n  start: {environment: serving, gpus: 2, concurrency: 1}\nengine: {device: cpu}',
-    ).replace('[base, cpt, cpt+rpo]', '[base]'),
-  )
+  await writeStartedRun(folder, 'commands', { documents: 60, concurrency: 1, preference: 2, test: 20 })
 })
 beforeEach(async () => {
   await writeFakeServing(serving, slow)
@@ -40,7 +32,8 @@ afterAll(async () => {
   await rm(folder, { recursive: true })
 })
 
-const start = (...more: string[]) => startRun(join(folder, 'recipe.yaml'), '--runs', runs, ...more)
+const start = (...more: string[]) =>
+  startRun(join(folder, 'recipe.yaml'), '--set', 'variants=[base]', '--runs', runs, ...more)
 
 function list(): ServerOverview[] {
   const { status, stdout, stderr } = meikai('jobs', '--json', '--runs', runs)

@@ -15,7 +15,6 @@ export interface RowsJob {
 
 export interface RowsReply {
   seconds: number
-  steps: number
   tokens: number
   files: number
   bytes: number
@@ -36,17 +35,15 @@ const job: TrainingJob = {
   epochs: 1,
   accumulate: kind === 'documents' ? 16 : 1,
   batch: kind === 'documents' ? { tokens: 4096, sequenceTokens: 4096 } : { pairs: 64, maxTokens: 4096 },
-  learningRate: 1e-4,
 }
 const data = join(folder, 'data')
 const start = performance.now()
-const { steps, stepTokens } = await writeTrainingRows(data, job, 4)
+const { stepTokens } = await writeTrainingRows(data, job, 4)
 const seconds = (performance.now() - start) / 1000
 const files = (await readdir(join(data, 'train'))).filter((name) => name.endsWith('.arrow'))
 const sizes = await Promise.all(files.map(async (name) => (await stat(join(data, 'train', name))).size))
 const reply: RowsReply = {
   seconds,
-  steps,
   tokens: stepTokens.reduce((sum, tokens) => sum + tokens, 0),
   files: files.length,
   bytes: sizes.reduce((sum, size) => sum + size, 0),

@@ -62,7 +62,7 @@ export async function estimateTraining(job: TrainingJob, known?: ModelConfig): P
   const checkpointBytes = 3 * 4 * trainable
   const resultBytes = full ? modelBytes : 4 * trainable
   return {
-    ...recompute[chooseWay(job, bytes.none)],
+    ...recompute[await chooseWay(job, () => bytes.none)],
     recompute,
     diskBytes: (job.keepCheckpoints + 1) * checkpointBytes + (2 + job.snapshotSteps.length) * resultBytes,
     steps,
@@ -78,13 +78,17 @@ export async function chooseRecomputing(
   config: ModelConfig,
   records: Records,
 ): Promise<'none' | 'quick' | 'layers'> {
-  const way = chooseWay(job, (await measureMemory(job, config, records)).bytes.none)
+  const way = await chooseWay(job, async () => (await measureMemory(job, config, records)).bytes.none)
   return way === 'none' && isLarge(config) ? 'quick' : way
 }
 
-function chooseWay({ recompute = 'auto' }: TrainingJob, bytesKept: number): 'none' | 'layers' {
+/** @param measure the bytes that keeping all takes; asked only where the job leaves the way open. */
+async function chooseWay(
+  { recompute = 'auto' }: TrainingJob,
+  measure: () => Promise<number> | number,
+): Promise<'none' | 'layers'> {
   if (recompute !== 'auto') return recompute
-  return bytesKept > autoShare * freemem() ? 'layers' : 'none'
+  return (await measure()) > autoShare * freemem() ? 'layers' : 'none'
 }
 
 /**

@@ -14,7 +14,7 @@ export async function compileLearner(
   job: TrainingJob,
   checkpoint: ModelCheckpoint,
   positions: number,
-  { chunk, recompute }: Pick<StepGraphOptions, 'chunk' | 'recompute'>,
+  { chunk, recompute }: Required<Pick<StepGraphOptions, 'chunk' | 'recompute'>>,
 ): Promise<Learner> {
   const { method, objective } = job
   checkAdapter(job, checkpoint.lora)
@@ -25,7 +25,7 @@ export async function compileLearner(
     positions,
     chunk,
     ...(objective.kind === 'preference' ? { beta: objective.beta } : {}),
-    ...(recompute && { recompute }),
+    recompute,
     ...(method.kind === 'lora' && method.dropout ? { dropout: method.dropout } : {}),
     threads: job.threads,
     graphs: { step: true, forward: Object.keys(job.evaluationFiles).length > 0 },

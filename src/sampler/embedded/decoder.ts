@@ -22,9 +22,7 @@ export const PROMPT_CHUNK = 256
 /** A run has a multiple of this many tokens a prompt, so that vector lanes are filled. */
 const TOKEN_BLOCK = 16
 
-/** Where the graph itself chooses tokens. */
-const inGraph: ReadonlySet<Choice> = new Set(['largest', 'drawn'])
-/** Results that are whole rows over the vocabulary. */
+/** Results that are whole rows over the vocabulary; none where the graph itself chooses tokens. */
 const wholeRows: Readonly<Record<Choice, readonly string[]>> = {
   largest: [],
   drawn: [],
@@ -160,7 +158,7 @@ export class Decoder {
       into[names.newValues] = this.resultFor(names.newValues, newShape)
     }
     const perPick = { shape: [picks.length] }
-    if (inGraph.has(this.choice)) {
+    if (wholeRows[this.choice].length === 0) {
       feeds.given = { ...perPick, data: Int32Array.from(choosers, (place) => place?.nextToken ?? 0) }
     }
     if (this.choice === 'drawn') {
