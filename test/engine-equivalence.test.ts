@@ -161,9 +161,26 @@ it.each(learnings)(
   },
 )
 
-it.each(learnings)('a prompt shared by a group gives what separate sequences give (%s)', async (_name, learning) => {
-  const pairs = makePairs(8)
-  const grouped = growTrees(pairs, 64)
+/** Pairs whose trees are of three blocks of attention; the last block sees no response but its own. */
+function makeLongPairs(count: number): Pair[] {
+  const random = new Random(6, 'long pairs')
+  const run = (length: number) => Array.from({ length }, () => 2 + random.integer(22))
+  return Array.from({ length: count / 2 }, (_, i) => ({
+    question: `q${i}`,
+    promptTokens: run(200),
+    chosenTokens: run(60),
+  })).flatMap((shared, i) =>
+    [0, 1].map((j) => ({ id: `p${2 * i + j}`, ...shared, rejectedTokens: run(130 + random.integer(20)) })),
+  )
+}
+
+it.each(
+  learnings.flatMap(([name, learning]) => [
+    { name: `${name}, short`, learning, pairs: makePairs(8), longest: 64 },
+    { name: `${name}, several blocks of attention`, learning, pairs: makeLongPairs(8), longest: positions },
+  ]),
+)('a prompt shared by a group gives what separate sequences give ($name)', async ({ learning, pairs, longest }) => {
+  const grouped = growTrees(pairs, longest)
   // A limit of one token puts every pair into a tree of its own; then every response into a document of its own.
   const separate = growTrees(pairs, 1)
   expect(grouped).toHaveLength(4)
@@ -182,7 +199,7 @@ it.each(learnings)('a prompt shared by a group gives what separate sequences giv
 
   const plain: Row[] = pairs.flatMap(({ promptTokens, chosenTokens, rejectedTokens }) =>
     [chosenTokens, rejectedTokens].flatMap((response) =>
-      cutRows({ id: '', tokens: [...promptTokens, ...response], lossFrom: promptTokens.length }, 64).map(
+      cutRows({ id: '', tokens: [...promptTokens, ...response], lossFrom: promptTokens.length }, longest).map(
         ({ row }) => row,
       ),
     ),

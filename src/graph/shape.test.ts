@@ -1,7 +1,7 @@
 // Dimensions: canonical products and sums, broadcasting, and what the builders refuse.
 import { describe, expect, it } from 'vitest'
 import { concat, gather, input, matmul, reshape, rmsNormalize, slice } from './build.ts'
-import { addDims, broadcastShapes, multiplyDims, resolveDim } from './shape.ts'
+import { addDims, broadcastShapes, multiplyDims, resolveDim, subtractDims } from './shape.ts'
 
 describe('dimensions', () => {
   it('have one form whatever the order', () => {
@@ -13,6 +13,13 @@ describe('dimensions', () => {
     expect(addDims(addDims('prefix', 'tail'), 1)).toBe('(1+prefix+tail)')
     expect(addDims(2, 3)).toBe(5)
     expect(() => addDims('a', '2*b')).toThrow('internal: a sum with the product')
+    expect(subtractDims(512, 'near')).toBe('(512-near)')
+    expect(subtractDims(addDims('tail', 512), addDims('near', 256))).toBe('(256-near+tail)')
+    expect(addDims(subtractDims(512, 'near'), 'near')).toBe(512)
+    expect(subtractDims(addDims(256, 'tail'), 256)).toBe('tail')
+    expect(subtractDims('tail', addDims('tail', 'near'))).toBe('(-near)')
+    expect(addDims('(-256-near)', 'near', 256)).toBe(0)
+    expect(() => subtractDims(2, 3)).toThrow('internal: a dimension of -1')
   })
 
   it('resolve to numbers', () => {
@@ -22,6 +29,7 @@ describe('dimensions', () => {
     ])
     expect(resolveDim('6*rows*tokens', names)).toBe(120)
     expect(resolveDim('(1+rows+tokens)', names)).toBe(10)
+    expect(resolveDim('(-1-rows+tokens)', names)).toBe(0)
     expect(() => resolveDim('heads', names)).toThrow("'heads' is not bound")
   })
 

@@ -1,9 +1,9 @@
-// Shapes: numbers and symbolic dimensions, their products and sums, equality and broadcasting.
+// Shapes: numbers and symbolic dimensions, their products, sums and differences, equality and broadcasting.
 import { internal } from '../base/errors.ts'
 
 /**
  * One dimension: a number, or a name that gets its number when the graph runs ('rows').
- * Products and sums of names have one canonical form ('2*rows*tokens', '(1+prefix+tail)'), so equality is ===.
+ * Products, sums and differences of names have one canonical form ('2*rows*tokens', '(1+prefix-tail)'), so equality is ===.
  */
 export type Dim = number | string
 export type Shape = readonly Dim[]
@@ -21,46 +21,45 @@ export function multiplyDims(...dims: Dim[]): Dim {
   return (factor === 1 ? names : [factor, ...names]).join('*')
 }
 
-/** The sum of dimensions; of symbolic ones, plain names only. */
+/** The sum of dimensions; of symbolic ones, plain names and their sums and differences. */
 export function addDims(...dims: Dim[]): Dim {
+  return formatSum(dims.flatMap(termsOf))
+}
+
+/** a - b. */
+export function subtractDims(a: Dim, b: Dim): Dim {
+  const negated = termsOf(b).map((term) => (typeof term === 'number' ? -term : negateName(term)))
+  return formatSum([...termsOf(a), ...negated])
+}
+
+const negateName = (name: string): string => (name.startsWith('-') ? name.slice(1) : `-${name}`)
+
+/** The numbers and names whose sum a dimension is, a name that is taken away with a minus. */
+function termsOf(dim: Dim): Dim[] {
+  if (typeof dim === 'number') return [dim]
+  const { operation, parts } = takeApart(dim)
+  return operation === 'product' ? internal(`a sum with the product '${dim}'`) : parts
+}
+
+function formatSum(terms: readonly Dim[]): Dim {
   let total = 0
   const names: string[] = []
-  for (const part of dims.flatMap((dim) =>
-    String(dim)
-      .replace(/^\((.*)\)$/, '$1')
-      .split('+'),
-  )) {
-    if (isNumber(part)) total += Number(part)
-    else if (part.includes('*')) return internal(`a sum with the product '${part}'`)
-    else names.push(part)
+  for (const term of terms) {
+    if (typeof term === 'number') total += term
+    else if (names.includes(negateName(term))) names.splice(names.indexOf(negateName(term)), 1)
+    else names.push(term)
   }
-  if (names.length === 0) return total
+  if (names.length === 0) return total < 0 ? internal(`a dimension of ${total}`) : total
+  if (total === 0 && names.length === 1 && !names[0]!.startsWith('-')) return names[0]!
   names.sort()
-  const terms = total === 0 ? names : [total, ...names]
-  return terms.length === 1 ? String(terms[0]) : `(${terms.join('+')})`
+  return `(${(total === 0 ? names : [total, ...names]).join('+').replaceAll('+-', '-')})`
 }
 
-/** a - b, where b's names are among a's. */
-export function subtractDims(a: Dim, b: Dim): Dim {
-  const terms = (dim: Dim) => {
-    const { operation, parts } = typeof dim === 'number' ? { operation: 'name', parts: [dim] } : takeApart(dim)
-    return operation === 'product' ? internal(`a difference with the product '${dim}'`) : parts
-  }
-  const names = terms(a).filter((part) => typeof part === 'string')
-  let total = terms(a).reduce<number>((sum, part) => sum + (typeof part === 'number' ? part : 0), 0)
-  for (const part of terms(b)) {
-    if (typeof part === 'number') total -= part
-    else if (names.includes(part)) names.splice(names.indexOf(part), 1)
-    else internal(`'${a}' less '${b}'`)
-  }
-  return total < 0 ? internal(`'${a}' less '${b}' is negative`) : addDims(total, ...names)
-}
-
-/** How a symbolic dimension is made: a plain name, or a product or sum of parts. */
+/** How a symbolic dimension is made: a plain name, or a product or sum of parts; in a sum, a name with a minus is taken away. */
 export function takeApart(dim: string): { operation: 'name' | 'product' | 'sum'; parts: Dim[] } {
   const toDims = (parts: string[]) => parts.map((part) => (isNumber(part) ? Number(part) : part))
   if (dim.includes('*')) return { operation: 'product', parts: toDims(dim.split('*')) }
-  if (dim.startsWith('(')) return { operation: 'sum', parts: toDims(dim.slice(1, -1).split('+')) }
+  if (dim.startsWith('(')) return { operation: 'sum', parts: toDims(dim.slice(1, -1).split(/[+]|(?<=.)(?=-)/)) }
   return { operation: 'name', parts: [dim] }
 }
 
@@ -68,13 +67,17 @@ export function takeApart(dim: string): { operation: 'name' | 'product' | 'sum';
 export function resolveDim(dim: Dim, names: ReadonlyMap<string, number>): number {
   if (typeof dim === 'number') return dim
   const { operation, parts } = takeApart(dim)
-  if (operation === 'name') return names.get(dim) ?? internal(`dimension '${dim}' is not bound`)
+  if (operation === 'name') {
+    const isNegative = dim.startsWith('-')
+    const number = names.get(isNegative ? dim.slice(1) : dim) ?? internal(`dimension '${dim}' is not bound`)
+    return isNegative ? -number : number
+  }
   const numbers = parts.map((part) => resolveDim(part, names))
   return operation === 'sum' ? numbers.reduce((a, b) => a + b) : numbers.reduce((a, b) => a * b)
 }
 
 function isNumber(part: string): boolean {
-  return /^\d+$/.test(part)
+  return /^-?\d+$/.test(part)
 }
 
 export function equalShapes(a: Shape, b: Shape): boolean {

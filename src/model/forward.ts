@@ -15,7 +15,7 @@ import {
   softmax,
   transpose,
 } from '../graph/build.ts'
-import { addDims, type Dim, multiplyDims } from '../graph/shape.ts'
+import { addDims, type Dim, multiplyDims, subtractDims } from '../graph/shape.ts'
 import type { Value } from '../graph/value.ts'
 import { embeddingName, headName, headNormName, rotaryNames, type Weights } from './weights.ts'
 
@@ -27,12 +27,19 @@ export interface BatchInputs {
   tokenIds: Value
   /** int32 [rows, tokens]: positions within a document, not within a row. */
   positions: Value
-  /**
-   * A block each, from the first tokens on: [rows, 1, block, seen], added to attention scores. 0 where a token (third axis)
-   * may see another (fourth), very negative where not. A block sees no token behind its own last one, so with several
-   * blocks the masked half of attention is mostly left out.
-   */
-  attentionBiases: Value[]
+  /** A block each, from the first tokens on. */
+  attentionBiases: BlockBias[]
+}
+
+/**
+ * Added to a block's attention scores, [rows, 1, block, seen] each: 0 where a token (third axis) may see another (fourth), very
+ * negative where not. A block sees the tokens up to its own last one, but for one run of them: the first `far` ones and the
+ * last `near` ones. So it leaves out what lies behind it, and what none of its tokens may see: earlier documents of a packed row,
+ * other responses to a shared prompt.
+ */
+export interface BlockBias {
+  far?: Value
+  near: Value
 }
 
 /** Tokens of a block of attention, except the last, which takes what is left. */
@@ -41,8 +48,9 @@ export const blockTokens = 256
 /** How many blocks a row of so many tokens has. */
 export const countBlocks = (tokens: number): number => Math.max(1, Math.ceil(tokens / blockTokens))
 
-/** Input name of a block's bias. */
+/** Input names of a block's biases. */
 export const biasName = (block: number): string => (block === 0 ? 'attentionBias' : `attentionBias.${block}`)
+export const farBiasName = (block: number): string => `${biasName(block)}.far`
 
 /** The inputs of a batch under their usual names, with as many rows and tokens as there are when the graph runs. */
 export function batchInputs(rows: Dim = 'rows', blocks = 1): BatchInputs {
@@ -53,11 +61,15 @@ export function batchInputs(rows: Dim = 'rows', blocks = 1): BatchInputs {
     tokens,
     tokenIds: input('tokenIds', [multiplyDims(rows, tokens)], 'int32'),
     positions: input('positions', [rows, tokens], 'int32'),
-    attentionBiases: Array.from({ length: blocks }, (_, block) =>
-      block === blocks - 1
-        ? input(biasName(block), [rows, 1, last, tokens])
-        : input(biasName(block), [rows, 1, blockTokens, blockTokens * (block + 1)]),
-    ),
+    attentionBiases: Array.from({ length: blocks }, (_, block): BlockBias => {
+      const size = block === blocks - 1 ? last : blockTokens
+      // The first block has nothing before it.
+      if (block === 0) return { near: input(biasName(0), [rows, 1, size, size]) }
+      return {
+        far: input(farBiasName(block), [rows, 1, size, `far.${block}`]),
+        near: input(biasName(block), [rows, 1, size, `near.${block}`]),
+      }
+    }),
   }
 }
 
@@ -114,13 +126,18 @@ export function projectAttention(
 }
 
 /** softmax(queries·keysᵀ / sqrt(headWidth) + bias)·values -> [rows*tokens, heads*headWidth], block by block. */
-export function attend(queries: Value, keys: Value, values: Value, biases: readonly Value[]): Value {
+export function attend(queries: Value, keys: Value, values: Value, biases: readonly BlockBias[]): Value {
   const [rows, heads, tokens, headWidth] = queries.shape as [Dim, number, Dim, number]
-  const mixed = biases.map((bias, block) => {
-    if (biases.length === 1) return attendBlock(queries, keys, values, bias)
-    const [, , size, seen] = bias.shape as [Dim, Dim, Dim, Dim]
-    const part = slice(queries, 2, blockTokens * block, size)
-    return attendBlock(part, slice(keys, 2, 0, seen), slice(values, 2, 0, seen), bias)
+  const mixed = biases.map(({ far, near }, block) => {
+    if (biases.length === 1) return attendBlock(queries, keys, values, near)
+    const [, , size, seen] = near.shape as [Dim, Dim, Dim, Dim]
+    const start = blockTokens * block
+    const findSeen = (all: Value) => {
+      const last = slice(all, 2, subtractDims(addDims(start, size), seen), seen)
+      return far === undefined ? last : concat([slice(all, 2, 0, far.shape[3]!), last], 2)
+    }
+    const bias = far === undefined ? near : concat([far, near], 3)
+    return attendBlock(slice(queries, 2, start, size), findSeen(keys), findSeen(values), bias)
   })
   const whole = mixed.length === 1 ? mixed[0]! : concat(mixed, 2)
   return reshape(transpose(whole, [0, 2, 1, 3]), [multiplyDims(rows, tokens), heads * headWidth])

@@ -96,6 +96,7 @@ export class Emitter {
         const [first, ...rest] = parts.map((part) => this.dim(part))
         return rest.reduce((a, b) => this.node(operation === 'sum' ? 'Add' : 'Mul', [a, b]), first!)
       }
+      if (dim.startsWith('-')) return this.node('Neg', [this.dim(dim.slice(1))])
       const place = this.places.get(dim) ?? internal(`no graph input carries the dimension '${dim}'`)
       return this.node('Shape', [place.input], { start: { int: place.axis }, end: { int: place.axis + 1 } })
     })
@@ -126,8 +127,8 @@ export class Emitter {
     this.nodes.push({ operation: 'Identity', inputs: [from], outputs: [to] })
   }
 
-  finish(name: string, inputs: OnnxPort[], outputs: OnnxPort[]): OnnxGraph {
-    return { name, nodes: this.nodes, initialisers: this.initialisers, inputs, outputs }
+  finish(name: string, inputs: OnnxPort[], outputs: OnnxPort[], known: OnnxPort[] = []): OnnxGraph {
+    return { name, nodes: this.nodes, initialisers: this.initialisers, inputs, outputs, known }
   }
 }
 

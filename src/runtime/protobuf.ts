@@ -41,6 +41,8 @@ export interface OnnxGraph {
   initialisers: OnnxTensor[]
   inputs: OnnxPort[]
   outputs: OnnxPort[]
+  /** Values in between whose shape is known. */
+  known: OnnxPort[]
 }
 
 const lengthDelimited = 2
@@ -82,6 +84,7 @@ function writeGraph(writer: BinaryWriter, graph: OnnxGraph): void {
   for (const tensor of graph.initialisers) writeTensor(writer, tensor)
   for (const port of graph.inputs) writePort(writer, 11, port)
   for (const port of graph.outputs) writePort(writer, 12, port)
+  for (const port of graph.known) writePort(writer, 13, port)
 }
 
 function writeAttribute(writer: BinaryWriter, name: string, attribute: OnnxAttribute): void {

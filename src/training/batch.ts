@@ -1,5 +1,6 @@
 // Batches: rows of tokens in which several sequences or trees of sequences stand side by side without seeing each other.
 import { internal } from '../base/errors.ts'
+import { type SeenKeys, seenByBlocks } from './attention-blocks.ts'
 
 /**
  * A run of tokens in a row that see only themselves and, where it has one, the segment that it hangs from
@@ -35,6 +36,8 @@ export interface Batch {
   positions: Int32Array
   /** [rows*tokens*tokens]: 0 where a token may see another, else `hidden`. */
   attentionBias: Float32Array
+  /** What each block of attention sees in all rows together. */
+  seen: SeenKeys[]
   /** [N], places in rows*tokens whose next token is predicted, in the order of rows and their predictions; padded with 0 to a multiple of the head's chunk. */
   lossPositions: Int32Array
   /** [N], padded with 0. */
@@ -60,6 +63,7 @@ export function makeBatch(rows: readonly Row[], chunk = 0): Batch {
     tokenIds: new Int32Array(size),
     positions: new Int32Array(size),
     attentionBias: new Float32Array(size * tokens).fill(hidden),
+    seen: seenByBlocks(rows, tokens),
     lossPositions: new Int32Array(padded),
     targets: new Int32Array(padded),
     predictionOf: new Int32Array(size).fill(padded),

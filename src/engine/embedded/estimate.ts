@@ -2,8 +2,8 @@
 import { freemem } from 'node:os'
 import { headChunk, weightBytes } from '../../model/checkpoint.ts'
 import { loadModelConfig, type ModelConfig } from '../../model/config.ts'
-import { countBlocks } from '../../model/forward.ts'
 import { countValues, quantisedShapes } from '../../model/weights.ts'
+import { seenByBlocks } from '../../training/attention-blocks.ts'
 import { rowLength } from '../../training/batch.ts'
 import { trainableShapes } from '../../training/step-graph.ts'
 import type { Estimate, TrainingJob } from '../engine.ts'
@@ -109,12 +109,12 @@ async function measureMemory(job: TrainingJob, config: ModelConfig, records: Rec
     const longest = Math.max(...rows.map(rowLength))
     const tokens = rows.length * longest
     const predictions = rows.reduce((sum, row) => sum + row.predictions.length, 0)
-    return { tokens, longest, predictions, seen: tokens * seenTokens(longest) }
+    const seen = seenByBlocks(rows, longest).reduce((sum, { size, far, near }) => sum + size * (far + near), 0)
+    return { tokens, predictions, seen: rows.length * seen }
   })
   const total = (key: 'tokens' | 'predictions' | 'seen') => sizes.reduce((sum, size) => sum + size[key], 0)
   const largest = sizes.reduce((a, b) => (a.tokens > b.tokens ? a : b), {
     tokens: 0,
-    longest: 0,
     predictions: 0,
     seen: 0,
   })
@@ -155,16 +155,10 @@ function stateBytes(modelBytes: number, held: 'learning' | 'mapped' | 'packed', 
   return (held === 'mapped' ? 1 : 3) * modelBytes + 5 * 4 * trainable
 }
 
-/** Tokens whose scores a token's attention computes, the mean over a row: blocks leave most of what lies behind a token out. */
-function seenTokens(longest: number): number {
-  const blocks = countBlocks(longest)
-  return (longest * (blocks + 1)) / (2 * blocks)
-}
-
 /** Float32 arrays that the backward pass keeps from the forward one, for one micro-batch. */
 function activationBytes(
   config: ModelConfig,
-  { tokens, longest, predictions }: { tokens: number; longest: number; predictions: number },
+  { tokens, predictions, seen }: { tokens: number; predictions: number; seen: number },
   recomputed: boolean,
   chunk: number,
 ): number {
@@ -173,7 +167,7 @@ function activationBytes(
   // Large models compute norms, gates and attention's shares again.
   const [norms, gates, shares] = isLarge(config) ? [3, 2, 0] : [5, 4, 1]
   const widths = norms * config.width + 3 * attention + 4 * keyValue + gates * config.feedForwardWidth
-  const layer = tokens * (widths + shares * config.heads * seenTokens(longest))
+  const layer = tokens * widths + shares * config.heads * seen
   const kept = recomputed ? config.layers * tokens * config.width + layer : config.layers * layer
   const logits = 2 * (chunk === 0 ? predictions : chunk) * config.vocabularySize
   // One layer's gradients stand beside what is kept.

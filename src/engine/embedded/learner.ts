@@ -3,7 +3,7 @@ import { internal } from '../../base/errors.ts'
 import type { Random } from '../../base/random.ts'
 import { type Checkpoint, weightBytes } from '../../model/checkpoint.ts'
 import type { ModelConfig } from '../../model/config.ts'
-import { biasName, blockTokens, countBlocks } from '../../model/forward.ts'
+import { biasName, blockTokens, countBlocks, farBiasName } from '../../model/forward.ts'
 import { embeddingName, noiseWidth } from '../../model/weights.ts'
 import { checkInt8Products } from '../../runtime/int8-check.ts'
 import { compile, type Executable, type Tensor } from '../../runtime/session.ts'
@@ -210,22 +210,24 @@ export class Learner {
   }
 }
 
-/** Each block's rows of the bias, without what lies behind the block. */
-function feedBiases({ rows, tokens, attentionBias }: Batch): Record<string, Tensor> {
-  const blocks = countBlocks(tokens)
-  if (blocks === 1) return { [biasName(0)]: { shape: [rows, 1, tokens, tokens], data: attentionBias } }
+/** Each block's rows of the bias, cut to what the block sees. */
+function feedBiases({ rows, tokens, attentionBias, seen }: Batch): Record<string, Tensor> {
+  if (seen.length === 1) return { [biasName(0)]: { shape: [rows, 1, tokens, tokens], data: attentionBias } }
   const feeds: Record<string, Tensor> = {}
-  for (let block = 0; block < blocks; block++) {
+  for (const [block, { size, far, near }] of seen.entries()) {
     const start = block * blockTokens
-    const end = Math.min(start + blockTokens, tokens)
-    const data = new Float32Array(rows * (end - start) * end)
-    for (let row = 0, to = 0; row < rows; row++) {
-      for (let token = start; token < end; token++, to += end) {
-        const from = (row * tokens + token) * tokens
-        data.set(attentionBias.subarray(from, from + end), to)
+    const cut = (firstKey: number, keys: number): Tensor => {
+      const data = new Float32Array(rows * size * keys)
+      for (let row = 0, to = 0; row < rows; row++) {
+        for (let token = start; token < start + size; token++, to += keys) {
+          const from = (row * tokens + token) * tokens + firstKey
+          data.set(attentionBias.subarray(from, from + keys), to)
+        }
       }
+      return { shape: [rows, 1, size, keys], data }
     }
-    feeds[biasName(block)] = { shape: [rows, 1, end - start, end], data }
+    if (block > 0) feeds[farBiasName(block)] = cut(0, far)
+    feeds[biasName(block)] = cut(start + size - near, near)
   }
   return feeds
 }
