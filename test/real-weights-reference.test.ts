@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { writeJsonLines } from '../src/base/files.ts'
 import type { TrainingEvent } from '../src/base/progress.ts'
 import type { PairRow, TokenRow } from '../src/data/records.ts'
-import { scoreReference } from '../src/engine/embedded/reference.ts'
+import { hashModel, scoreReference } from '../src/engine/embedded/reference.ts'
 import { train } from '../src/engine/embedded/train.ts'
 import type { ModelReference, TrainingJob } from '../src/engine/engine.ts'
 import { mergeAdapter } from '../src/engine/merging/merge.ts'
@@ -122,7 +122,14 @@ describe.skipIf(storiesMissing !== undefined)(`stories15M as reference (${storie
     const config = await loadModelConfig(base.folder)
     const records = await readPairRecords(join(folder, 'pairs.jsonl'), config)
     const job = preference(output, merged, reference)
-    const [scores] = await scoreReference(job, [records], positions, headChunk(config), signal)
+    const [scores] = await scoreReference(
+      job,
+      await hashModel(reference),
+      [records],
+      positions,
+      headChunk(config),
+      signal,
+    )
     return [...scores!]
   }
 

@@ -1,5 +1,6 @@
 // The ONNX graph under construction: unique names, constants, and shapes that are known only when the graph runs.
 import { internal } from '../base/errors.ts'
+import type { Operation } from '../graph/operations.ts'
 import { type Dim, type Shape, takeApart } from '../graph/shape.ts'
 import type { OnnxAttribute, OnnxGraph, OnnxNode, OnnxPort, OnnxTensor } from './protobuf.ts'
 
@@ -17,9 +18,12 @@ export class Emitter {
   private readonly places = new Map<string, Place>()
   private count = 0
 
+  /** All that the graph computes, so that a rule may emit what two operations share once for both. */
+  readonly operations: ReadonlySet<Operation>
   private readonly prefix: string
 
-  constructor(prefix = 't') {
+  constructor(operations: ReadonlySet<Operation>, prefix = 't') {
+    this.operations = operations
     this.prefix = prefix
   }
 

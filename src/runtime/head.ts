@@ -27,7 +27,7 @@ export function emitHeadGradient(value: Value<HeadOperation>, emitter: Emitter, 
 
   // A scan over chunks that adds up [V, D].
   const [vocabulary, width] = value.inputs[1]!.shape as [number, number]
-  const body = new Emitter('body')
+  const body = new Emitter(emitter.operations, 'body')
   const ports = chunkPorts(chunk, width)
   const sum: OnnxPort = { name: 'sum', type: 'float32', shape: [vocabulary, width] }
   const scaledPort: OnnxPort = { name: 'scaled', type: 'float32', shape: [chunk, width] }
@@ -49,17 +49,19 @@ function emitForward(
   return emitter.once(`head ${hidden} ${head} ${targets} ${chunk}`, () => {
     if (chunk === 0) return emitRows(emitter, hidden, head, targets)
     const width = value.inputs[0]!.shape[1] as number
-    const body = new Emitter('body')
-    const rows = emitChunk(body, 'hidden', head, 'targets')
+    const body = new Emitter(emitter.operations, 'body')
+    const { logProbability, makeDirection } = emitChunk(body, 'hidden', head, 'targets')
+    // ONNX Runtime leaves out what nobody reads, but not in the body of a scan.
+    const isDirected = emitter.operations.has('tokenLogProbabilityDirection')
     const graph = body.finish('head', chunkPorts(chunk, width), [
-      { name: rows.logProbability, type: 'float32', shape: [chunk] },
-      { name: rows.direction, type: 'float32', shape: [chunk, width] },
+      { name: logProbability, type: 'float32', shape: [chunk] },
+      ...(isDirected ? [{ name: makeDirection(), type: 'float32' as const, shape: [chunk, width] }] : []),
     ])
     const chunks = splitRows(emitter, [hidden, targets], chunk, width)
-    const [logProbabilities, directions] = scan(emitter, graph, chunks, 2, 2)
+    const [logProbabilities, directions] = scan(emitter, graph, chunks, 2, isDirected ? 2 : 1)
     return {
       logProbability: emitter.node('Reshape', [logProbabilities!, emitter.int64s([-1])]),
-      direction: emitter.node('Reshape', [directions!, emitter.int64s([-1, width])]),
+      direction: directions === undefined ? '' : emitter.node('Reshape', [directions, emitter.int64s([-1, width])]),
     }
   })
 }
@@ -80,10 +82,12 @@ function emitRows(emitter: Emitter, hidden: string, head: string, targets: strin
 function emitChunk(emitter: Emitter, hidden: string, head: string, targets: string) {
   const logits = emitter.node('FusedMatMul', [hidden, head], { transB: { int: 1 } }, microsoft)
   const probabilities = emitter.node('Softmax', [logits])
-  const expected = emitter.node('MatMul', [probabilities, head])
   return {
     logProbability: pickLogProbability(emitter, logits, probabilities, targets),
-    direction: emitter.node('Sub', [emitter.node('Gather', [head, targets]), expected]),
+    makeDirection() {
+      const expected = emitter.node('MatMul', [probabilities, head])
+      return emitter.node('Sub', [emitter.node('Gather', [head, targets]), expected])
+    },
   }
 }
 

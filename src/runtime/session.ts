@@ -83,8 +83,8 @@ export class Executable {
  * The last output is computed first, with all that it needs, then the one before it, and so on.
  */
 export async function compile(outputs: Record<string, Value>, options: CompileOptions): Promise<Executable> {
-  const emitter = new Emitter()
   const values = sortValues(Object.values(outputs))
+  const emitter = new Emitter(new Set(values.map(({ operation }) => operation)))
   const inputs = values.filter((value): value is Value<'input'> => value.operation === 'input')
   const ports = inputs.map(({ attributes, shape, dtype }): OnnxPort => {
     emitter.bindDims(attributes.name, shape)

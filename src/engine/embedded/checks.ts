@@ -1,4 +1,5 @@
 // A job before it starts: its settings looked over, and the hash by which its checkpoints are known.
+import { isDeepStrictEqual } from 'node:util'
 import { UserError } from '../../base/errors.ts'
 import { hashFile, hashJson } from '../../base/files.ts'
 import { type LoraShape, linearLayers } from '../../model/weights.ts'
@@ -39,8 +40,8 @@ export function checkAdapter({ method, model }: TrainingJob, lora: LoraShape | u
   )
 }
 
-/** Hash of all that decides the result's bits. */
-export async function hashJob(job: TrainingJob): Promise<string> {
+/** Hash of all that decides the result's bits, and that of the reference model where there is one. */
+export async function hashJob(job: TrainingJob): Promise<{ job: string; reference: string | undefined }> {
   const {
     outputFolder: _where,
     keepCheckpoints: _kept,
@@ -51,6 +52,9 @@ export async function hashJob(job: TrainingJob): Promise<string> {
   const files = [job.trainingFile, ...Object.values(job.evaluationFiles)]
   const hashes: string[] = []
   for (const file of files) hashes.push(await hashFile(file))
-  const reference = job.objective.kind === 'preference' ? await hashModel(job.objective.reference) : undefined
-  return hashJson({ settings, hashes, model: await hashModel(job.model), reference })
+  const model = await hashModel(job.model)
+  const of = job.objective.kind === 'preference' ? job.objective.reference : undefined
+  // Often the same: hashing takes seconds a gigabyte.
+  const reference = of && (isDeepStrictEqual(of, job.model) ? model : await hashModel(of))
+  return { job: hashJson({ settings, hashes, model, reference }), reference }
 }

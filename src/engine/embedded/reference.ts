@@ -18,9 +18,13 @@ interface KeptScores {
   sums: number[]
 }
 
-/** Scores of both responses of every pair, for each set, from the job's folder where they were computed already. */
+/**
+ * Scores of both responses of every pair, for each set, from the job's folder where they were computed already.
+ * @param model the reference's hash, see hashModel.
+ */
 export async function scoreReference(
   job: TrainingJob,
+  model: string | undefined,
   sets: readonly PairRecords[],
   positions: number,
   chunk: number,
@@ -32,7 +36,7 @@ export async function scoreReference(
   const pairs: string[] = []
   for (const { rows } of sets) pairs.push(await hashFile(rows.path))
   const key = hashJson({
-    model: await hashModel(reference),
+    model,
     pairs,
     positions,
     chunk,

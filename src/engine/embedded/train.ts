@@ -71,10 +71,17 @@ export async function* train(job: TrainingJob, signal: AbortSignal): AsyncGenera
   const recompute = await chooseRecomputing(job, config, records)
   const chunk = chooseHeadChunk(job, config, recompute === 'layers')
 
-  const key = await hashJob(job)
-  const checkpoint = await loadCheckpoint(job.outputFolder, key)
+  const hashes = await hashJob(job)
+  const checkpoint = await loadCheckpoint(job.outputFolder, hashes.job)
   const pairs = all.flatMap((set) => (set.kind === 'pairs' ? set : []))
-  const [reference = noScores, ...references] = await scoreReference(job, pairs, positions, chunk, signal)
+  const [reference = noScores, ...references] = await scoreReference(
+    job,
+    hashes.reference,
+    pairs,
+    positions,
+    chunk,
+    signal,
+  )
   const model = await openCheckpoint(job.model, positions)
   const learner = await compileLearner(job, model, positions, { chunk, recompute })
   try {
@@ -93,7 +100,7 @@ export async function* train(job: TrainingJob, signal: AbortSignal): AsyncGenera
       session,
       planSteps(records, job, rowTokens),
       countSteps(records, job, rowTokens),
-      key,
+      hashes.job,
       checkpoint,
       signal,
     )
