@@ -40,8 +40,9 @@ try {
   const makers: Record<string, () => Promise<Comparison>> = {
     cpt: async () => pretraining(await withModel(), float32Form, packTokens),
     qlora: async () => pretraining(await withModel(), nf4Form, quantisedPackTokens),
-    rpo: async () => preference(await withModel(), { key: 'rpo', pairsOfQuestion: 1, factor: 3.5 }),
-    'rpo-group': async () => preference(await withModel(), { key: 'rpo-group', pairsOfQuestion: 4, factor: 7 }),
+    rpo: async () => preference(await withModel(), { key: 'rpo', pairsOfQuestion: 1, factor: 3.5, int8Factor: 5 }),
+    'rpo-group': async () =>
+      preference(await withModel(), { key: 'rpo-group', pairsOfQuestion: 4, factor: 7, int8Factor: 7 }),
     miniature: () => miniature(folder),
   }
   await presentComparisons(

@@ -11,7 +11,12 @@ import { type Amounts, commonJob, formats, lora, ours, peer } from './training-s
 /** RPO over one epoch, the reference's pass included, `pairsOfQuestion` pairs on each prompt. */
 export async function preference(
   { folder, model, pairs, peerPairs }: Amounts,
-  { key, pairsOfQuestion, factor }: { key: string; pairsOfQuestion: number; factor: number },
+  {
+    key,
+    pairsOfQuestion,
+    factor,
+    int8Factor,
+  }: { key: string; pairsOfQuestion: number; factor: number; int8Factor: number },
 ): Promise<Comparison> {
   const rows: PairRow[] = await cutPairs(pairs, pairsOfQuestion)
   const trainingFile = join(folder, `${key}.jsonl`)
@@ -63,17 +68,13 @@ export async function preference(
     goals: [
       { of: 'speed', ours: 'ours', against: all, factor, words: `${factor} x TRL's best` },
       { of: 'speed', ours: 'ours', against: float32, factor, words: `(${factor} x TRL in float32)` },
-      ...(pairsOfQuestion === 1
-        ? [
-            {
-              of: 'speed',
-              ours: 'ours-int8',
-              against: float32,
-              factor: 5,
-              words: '8-bit base, 5 x TRL in float32',
-            } as const,
-          ]
-        : []),
+      {
+        of: 'speed',
+        ours: 'ours-int8',
+        against: float32,
+        factor: int8Factor,
+        words: `8-bit base, ${int8Factor} x TRL in float32`,
+      },
       { of: 'memory', ours: 'ours', against: all, factor: 1, words: "memory at most TRL's least" },
     ],
   }

@@ -85,7 +85,8 @@ export interface Operations {
 
   /**
    * log softmax(hidden·headᵀ) at each row's target: hidden [N, D], head [V, D], targets int32 [N] -> [N].
-   * With `chunk` > 0 logits exist for that many rows at a time only, and N must be a multiple of it; 0 takes all rows at once.
+   * With `chunk` > 0 logits exist for at most that many rows at a time: N is divided evenly into the fewest chunks, which must leave no
+   * rest; 0 takes all rows at once.
    */
   tokenLogProbability: { chunk: number }
   /** d tokenLogProbability / d hidden, row by row: [N, D]. */

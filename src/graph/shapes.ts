@@ -176,7 +176,7 @@ function lastTwo(value: Value, transposed: boolean): [Dim, Dim] {
 function checkHead({ chunk }: { chunk: number }, [hidden, head, targets]: readonly Value[]): void {
   const [n, width] = hidden!.shape
   const fits = equalShapes(targets!.shape, [n!]) && head!.shape[1] === width
-  if (!fits || (chunk > 0 && typeof n === 'number' && n % chunk !== 0)) {
+  if (!fits || (chunk > 0 && typeof n === 'number' && n % Math.ceil(n / chunk) !== 0)) {
     const shapes = [hidden!, head!, targets!].map(({ shape }) => formatShape(shape)).join(', ')
     internal(`hidden, head and targets of shapes ${shapes} in chunks of ${chunk}`)
   }

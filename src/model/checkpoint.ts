@@ -225,7 +225,7 @@ export function weightBytes(config: ModelConfig): number {
 }
 
 /**
- * How many rows of the head are computed at a time; 0 takes all at once. 256 rows of 152k logits are 156 MB, twice; `sparing`
+ * How many rows of the head are computed at a time, at most; 0 takes all at once. 256 rows of 152k logits are 156 MB, twice; `sparing`
  * memory, 64 take a quarter of that and a little longer.
  */
 export function headChunk(config: ModelConfig, sparing = false): number {

@@ -28,9 +28,9 @@ export function emitHeadGradient(value: Value<HeadOperation>, emitter: Emitter, 
   // A scan over chunks that adds up [V, D].
   const [vocabulary, width] = value.inputs[1]!.shape as [number, number]
   const body = new Emitter(emitter.operations, 'body')
-  const ports = chunkPorts(chunk, width)
+  const ports = chunkPorts(width)
   const sum: OnnxPort = { name: 'sum', type: 'float32', shape: [vocabulary, width] }
-  const scaledPort: OnnxPort = { name: 'scaled', type: 'float32', shape: [chunk, width] }
+  const scaledPort: OnnxPort = { name: 'scaled', type: 'float32', shape: [chunkRows, width] }
   const product = outerProduct(body, emitSurplus(body, 'hidden', head, 'targets').surplus, 'scaled')
   const total = body.node('Add', ['sum', product])
   const graph = body.finish('headGradient', [sum, ...ports, scaledPort], [{ ...sum, name: total }])
@@ -53,9 +53,9 @@ function emitForward(
     const { logProbability, makeDirection } = emitChunk(body, 'hidden', head, 'targets')
     // ONNX Runtime leaves out what nobody reads, but not in the body of a scan.
     const isDirected = emitter.operations.has('tokenLogProbabilityDirection')
-    const graph = body.finish('head', chunkPorts(chunk, width), [
-      { name: logProbability, type: 'float32', shape: [chunk] },
-      ...(isDirected ? [{ name: makeDirection(), type: 'float32' as const, shape: [chunk, width] }] : []),
+    const graph = body.finish('head', chunkPorts(width), [
+      { name: logProbability, type: 'float32', shape: [chunkRows] },
+      ...(isDirected ? [{ name: makeDirection(), type: 'float32' as const, shape: [chunkRows, width] }] : []),
     ])
     const chunks = splitRows(emitter, [hidden, targets], chunk, width)
     const [logProbabilities, directions] = scan(emitter, graph, chunks, 2, isDirected ? 2 : 1)
@@ -121,18 +121,26 @@ function outerProduct(emitter: Emitter, surplusName: string, scaled: string): st
   return emitter.node('FusedMatMul', [surplusName, scaled], { transA: { int: 1 }, alpha: { float: -1 } }, microsoft)
 }
 
-function chunkPorts(chunk: number, width: number): OnnxPort[] {
+/** Rows of a chunk, known when the graph runs. */
+const chunkRows = 'chunkRows'
+
+function chunkPorts(width: number): OnnxPort[] {
   return [
-    { name: 'hidden', type: 'float32', shape: [chunk, width] },
-    { name: 'targets', type: 'int32', shape: [chunk] },
+    { name: 'hidden', type: 'float32', shape: [chunkRows, width] },
+    { name: 'targets', type: 'int32', shape: [chunkRows] },
   ]
 }
 
-/** [N, ...] -> [N / chunk, chunk, ...], for a scan over the first axis. */
+/** [N, ...] -> [C, N / C, ...] for a scan over the first axis: the fewest chunks of at most `chunk` rows. */
 function splitRows(emitter: Emitter, names: string[], chunk: number, width: number): string[] {
-  return names.map((name, i) =>
-    emitter.node('Reshape', [name, emitter.int64s(i === 1 ? [-1, chunk] : [-1, chunk, width])]),
-  )
+  const count = emitter.once(`chunks ${names[1]} ${chunk}`, () => {
+    const filled = emitter.node('Add', [emitter.node('Shape', [names[1]!]), emitter.int64s([chunk - 1])])
+    return emitter.node('Div', [filled, emitter.int64s([chunk])])
+  })
+  return names.map((name, i) => {
+    const rest = emitter.int64s(i === 1 ? [-1] : [-1, width])
+    return emitter.node('Reshape', [name, emitter.node('Concat', [count, rest], { axis: { int: 0 } })])
+  })
 }
 
 function scan(emitter: Emitter, body: OnnxGraph, inputs: string[], scanInputs: number, outputs: number): string[] {

@@ -47,8 +47,15 @@ it('refuses a place that predicts twice', () => {
   expect(() => makeBatch([twice])).toThrow('a place predicts twice')
 })
 
-it('pads predictions to a multiple of the chunk', () => {
-  const batch = makeBatch([tree], 4)
+it.each([
+  [4, [1, 2, 3]],
+  [2, [1, 2, 3, 0]],
+])('pads predictions to the fewest equal chunks of at most %i', (chunk, places) => {
+  const batch = makeBatch([tree], chunk)
   expect(batch.predictions).toBe(3)
-  expect([...batch.lossPositions]).toEqual([1, 2, 3, 0])
+  expect([...batch.lossPositions]).toEqual(places)
+})
+
+it('never leaves a prediction alone in a chunk', () => {
+  expect(makeBatch([document], 4).lossPositions).toHaveLength(2)
 })

@@ -38,7 +38,7 @@ export interface Batch {
   attentionBias: Float32Array
   /** What each block of attention sees in all rows together. */
   seen: SeenKeys[]
-  /** [N], places in rows*tokens whose next token is predicted, in the order of rows and their predictions; padded with 0 to a multiple of the head's chunk. */
+  /** [N], places in rows*tokens whose next token is predicted, in the order of rows and their predictions; padded with 0, see padPredictions. */
   lossPositions: Int32Array
   /** [N], padded with 0. */
   targets: Int32Array
@@ -51,12 +51,12 @@ export interface Batch {
 /** Added to the attention score of what must not be seen: e^-10000 is 0 in float32. */
 const hidden = -10000
 
-/** Lays rows out as arrays, as wide as the longest row. `chunk`: see Batch.lossPositions; 0 for no padding. */
+/** Lays rows out as arrays, as wide as the longest row. `chunk`: see tokenLogProbability. */
 export function makeBatch(rows: readonly Row[], chunk = 0): Batch {
   const tokens = Math.max(...rows.map(rowLength))
   const size = rows.length * tokens
   const predictions = rows.reduce((sum, row) => sum + row.predictions.length, 0)
-  const padded = chunk === 0 ? Math.max(predictions, 1) : Math.max(1, Math.ceil(predictions / chunk)) * chunk
+  const padded = padPredictions(predictions, chunk)
   const batch: Batch = {
     rows: rows.length,
     tokens,
@@ -80,6 +80,14 @@ export function makeBatch(rows: readonly Row[], chunk = 0): Batch {
     }
   }
   return batch
+}
+
+/** How many rows the head computes, so that its chunks are equally long; never one alone in a chunk, which would have other last bits. */
+function padPredictions(predictions: number, chunk: number): number {
+  if (chunk === 0) return Math.max(predictions, 1)
+  const rows = Math.max(predictions, 2)
+  const chunks = Math.ceil(rows / chunk)
+  return chunks * Math.ceil(rows / chunks)
 }
 
 function layOut(batch: Batch, rowIndex: number, segments: readonly Segment[]): void {

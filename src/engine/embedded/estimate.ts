@@ -169,7 +169,7 @@ function activationBytes(
   const widths = norms * config.width + 3 * attention + 4 * keyValue + gates * config.feedForwardWidth
   const layer = tokens * widths + shares * config.heads * seen
   const kept = recomputed ? config.layers * tokens * config.width + layer : config.layers * layer
-  const logits = 2 * (chunk === 0 ? predictions : chunk) * config.vocabularySize
+  const logits = 2 * Math.min(predictions, chunk || predictions) * config.vocabularySize
   // One layer's gradients stand beside what is kept.
   return 4 * (kept + layer + logits)
 }
