@@ -7,7 +7,7 @@ import { loadModelConfig } from '../src/model/config.ts'
 import { type Comparison, median } from './sides/comparison.ts'
 import { fullLayers, largeModel } from './sides/material.ts'
 import { miniature } from './sides/miniature.ts'
-import { countOperations } from './sides/operations.ts'
+import { countOperations, type ProductRates, timeProducts } from './sides/operations.ts'
 import { preference } from './sides/preference.ts'
 import { presentComparisons, readArguments } from './sides/present.ts'
 import { float32Form, nf4Form, pretraining } from './sides/pretraining.ts'
@@ -58,17 +58,23 @@ try {
         if (key !== 'cpt' || ours === undefined || ours.runs.length === 0) return []
         const model = await largeModel(layers)
         const job = { model, tokens: packTokens }
-        const { reply } = await runProgram<{ rates: Record<string, number> }>(ownProgram('products.ts'), job)
-        const [shape, best] = Object.entries(reply.rates).sort(([, a], [, b]) => b - a)[0]!
-        const done = median(ours.runs) * countOperations(await loadModelConfig(model), packTokens)
-        const share = done / best
+        const { reply } = await runProgram<{ rates: ProductRates }>(ownProgram('products.ts'), job)
+        const config = await loadModelConfig(model)
+        const tokensPerSecond = median(ours.runs)
+        const directions = Object.entries(reply.rates).flatMap(([shape, { forward, backward }]) => [
+          { name: shape, rate: forward },
+          { name: `${shape} backward`, rate: backward },
+        ])
+        const best = directions.reduce((a, b) => (a.rate > b.rate ? a : b))
+        const done = tokensPerSecond * countOperations(config, packTokens)
+        const giga = (rate: number) => (rate / 1e9).toFixed(0)
+        const percent = (share: number) => `${(100 * share).toFixed(0)} %`
+        const share = done / best.rate
+        const products = tokensPerSecond * timeProducts(config, packTokens, reply.rates)
         return [
-          `share of the matrix rate: ${(100 * share).toFixed(0)} %: ${(done / 1e9).toFixed(0)} of ${(best / 1e9).toFixed(0)} GFLOP/s, the best product's (${shape}); all: ${Object.entries(
-            reply.rates,
-          )
-            .map(([name, rate]) => `${name} ${(rate / 1e9).toFixed(0)}`)
-            .join(', ')}`,
-          `goal 78 % of the matrix rate: ${share >= 0.78 ? 'reached' : 'NOT reached'}, ${(100 * share).toFixed(0)} %`,
+          `share of the matrix rate: ${percent(share)}: ${giga(done)} of ${giga(best.rate)} GFLOP/s, the best product's (${best.name})`,
+          `the same products, each alone and at its best, would take ${percent(products)} of the step: ${directions.map(({ name, rate }) => `${name} ${giga(rate)}`).join(', ')}`,
+          `goal 78 % of the matrix rate: ${share >= 0.78 ? 'reached' : 'NOT reached'}, ${percent(share)}`,
         ]
       },
     },

@@ -30,8 +30,6 @@ export interface CompileOptions {
    * and no memory, and products of 64 rows and more are as fast; products of few rows take up to twice as long.
    */
   mapWeights?: boolean
-  /** Where ONNX Runtime writes its profile, for tuning. */
-  profile?: string
 }
 
 /** A graph that is ready to run. */
@@ -71,9 +69,8 @@ export class Executable {
     )
   }
 
-  /** Ends profiling and frees the session's memory, its packed weights above all. */
+  /** Frees the session's memory, its packed weights above all. */
   async release(): Promise<void> {
-    this.session.endProfiling()
     await this.session.release()
   }
 }
@@ -115,7 +112,6 @@ export async function compile(outputs: Record<string, Value>, options: CompileOp
     graphOptimizationLevel: 'all',
     enableMemPattern: false, // saves memory at no cost where shapes vary
     logSeverityLevel: 3,
-    ...(options.profile ? { enableProfiling: true, profileFilePrefix: options.profile } : {}),
     extra: {
       session: {
         ...(options.weightsFolder ? { model_external_initializers_file_folder_path: options.weightsFolder } : {}),

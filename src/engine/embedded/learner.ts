@@ -25,8 +25,6 @@ export interface LearnerOptions extends StepGraphOptions {
   threads: number
   /** Whether to compile the step, the forward pass, or both. */
   graphs: { step: boolean; forward: boolean }
-  /** Where ONNX Runtime writes a profile of the step, for tuning. */
-  profile?: string
 }
 
 const embeddedGradient = gradientOutput('embedded')
@@ -88,7 +86,7 @@ export class Learner {
   }
 
   static async compile(options: LearnerOptions): Promise<Learner> {
-    const { checkpoint, threads, profile } = options
+    const { checkpoint, threads } = options
     if (checkpoint.base === 'int8') await checkInt8Products(threads)
     const { config } = checkpoint
     const shared = {
@@ -98,9 +96,7 @@ export class Learner {
       mapWeights: isLarge(config),
     }
     const graphOptions = { ...options, base: checkpoint.base }
-    const step = new BlockedGraph((blocks) =>
-      compile(buildStep(config, graphOptions, blocks).outputs, { ...shared, ...(profile ? { profile } : {}) }),
-    )
+    const step = new BlockedGraph((blocks) => compile(buildStep(config, graphOptions, blocks).outputs, shared))
     const forward = new BlockedGraph((blocks) => compile(buildForward(config, graphOptions, blocks).outputs, shared))
     const { graphs, positions } = options
     if (graphs.step) await step.open(countBlocks(positions))
