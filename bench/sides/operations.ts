@@ -10,7 +10,7 @@ export type ProductRates = Record<string, { forward: number; backward: number }>
  * over the earlier half of the row, two products forward and four backward. The adapter's own are left out.
  */
 export function countOperations(config: ModelConfig, rowTokens: number): number {
-  const weights = multipliedShapes(config).reduce((sum, [outputs, inputs]) => sum + outputs * inputs, 0)
+  const weights = multipliedShapes(config).reduce((sum, { outputs, inputs }) => sum + outputs * inputs, 0)
   return 4 * weights + countAttention(config, rowTokens)
 }
 
@@ -22,16 +22,17 @@ function countAttention(config: ModelConfig, rowTokens: number): number {
 /** Seconds a token if each product ran at the rate that it reaches alone, and attention at the best of them. */
 export function timeProducts(config: ModelConfig, rowTokens: number, rates: ProductRates): number {
   const best = Math.max(...Object.values(rates).flatMap(({ forward, backward }) => [forward, backward]))
-  return multipliedShapes(config).reduce((sum, [outputs, inputs]) => {
+  return multipliedShapes(config).reduce((sum, { outputs, inputs }) => {
     const { forward, backward } = rates[`${outputs} x ${inputs}`]!
     return sum + 2 * outputs * inputs * (1 / forward + 1 / backward)
   }, countAttention(config, rowTokens) / best)
 }
 
-/** Outputs and inputs of every weight that activations are multiplied by. */
-function multipliedShapes(config: ModelConfig): [number, number][] {
+/** Every weight that activations are multiplied by. */
+export function multipliedShapes(config: ModelConfig): { outputs: number; inputs: number; isHead: boolean }[] {
   return [...weightShapes(config)].flatMap(([name, shape]) => {
-    const isMultiplied = name === headName(config) || name.startsWith('model.layers.')
-    return isMultiplied && shape.length === 2 ? [shape as [number, number]] : []
+    const isHead = name === headName(config)
+    const [outputs, inputs] = shape as [number, number]
+    return (isHead || name.startsWith('model.layers.')) && shape.length === 2 ? [{ outputs, inputs, isHead }] : []
   })
 }

@@ -4,9 +4,8 @@ import { readJson, writeJson } from '../../src/base/files.ts'
 import { input, matmul, parameter } from '../../src/graph/build.ts'
 import { headChunk } from '../../src/model/checkpoint.ts'
 import { loadModelConfig } from '../../src/model/config.ts'
-import { headName, weightShapes } from '../../src/model/weights.ts'
 import { compile, type FrozenWeight } from '../../src/runtime/session.ts'
-import type { ProductRates } from './operations.ts'
+import { multipliedShapes, type ProductRates } from './operations.ts'
 import { threads } from './programs.ts'
 
 const repetitions = 5
@@ -17,10 +16,7 @@ const [jobFile, replyFile] = process.argv.slice(2) as [string, string]
 const { model, tokens } = (await readJson(jobFile)) as { model: string; tokens: number }
 const config = await loadModelConfig(model)
 const shapes = new Map<string, [rows: number, outputs: number, inputs: number]>()
-for (const [name, shape] of weightShapes(config)) {
-  const isHead = name === headName(config)
-  if (shape.length !== 2 || !(isHead || name.startsWith('model.layers.0.'))) continue
-  const [outputs, inputs] = shape as [number, number]
+for (const { outputs, inputs, isHead } of multipliedShapes(config)) {
   shapes.set(`${outputs} x ${inputs}`, [isHead ? headChunk(config) || tokens : tokens, outputs, inputs])
 }
 const rates: ProductRates = {}

@@ -38,7 +38,8 @@ const negateName = (name: string): string => (name.startsWith('-') ? name.slice(
 function termsOf(dim: Dim): Dim[] {
   if (typeof dim === 'number') return [dim]
   const { operation, parts } = takeApart(dim)
-  return operation === 'product' ? internal(`a sum with the product '${dim}'`) : parts
+  if (operation === 'product') return internal(`a sum with the product '${dim}'`)
+  return operation === 'sum' ? parts : [dim]
 }
 
 function formatSum(terms: readonly Dim[]): Dim {
@@ -55,11 +56,12 @@ function formatSum(terms: readonly Dim[]): Dim {
   return `(${(total === 0 ? names : [total, ...names]).join('+').replaceAll('+-', '-')})`
 }
 
-/** How a symbolic dimension is made: a plain name, or a product or sum of parts; in a sum, a name with a minus is taken away. */
-export function takeApart(dim: string): { operation: 'name' | 'product' | 'sum'; parts: Dim[] } {
+/** How a symbolic dimension is made: a plain name, one with a minus (a part of sums only), or a product or sum of parts. */
+export function takeApart(dim: string): { operation: 'name' | 'negation' | 'product' | 'sum'; parts: Dim[] } {
   const toDims = (parts: string[]) => parts.map((part) => (isNumber(part) ? Number(part) : part))
   if (dim.includes('*')) return { operation: 'product', parts: toDims(dim.split('*')) }
   if (dim.startsWith('(')) return { operation: 'sum', parts: toDims(dim.slice(1, -1).split(/[+]|(?<=.)(?=-)/)) }
+  if (dim.startsWith('-')) return { operation: 'negation', parts: [dim.slice(1)] }
   return { operation: 'name', parts: [dim] }
 }
 
@@ -67,12 +69,9 @@ export function takeApart(dim: string): { operation: 'name' | 'product' | 'sum';
 export function resolveDim(dim: Dim, names: ReadonlyMap<string, number>): number {
   if (typeof dim === 'number') return dim
   const { operation, parts } = takeApart(dim)
-  if (operation === 'name') {
-    const isNegative = dim.startsWith('-')
-    const number = names.get(isNegative ? dim.slice(1) : dim) ?? internal(`dimension '${dim}' is not bound`)
-    return isNegative ? -number : number
-  }
+  if (operation === 'name') return names.get(dim) ?? internal(`dimension '${dim}' is not bound`)
   const numbers = parts.map((part) => resolveDim(part, names))
+  if (operation === 'negation') return -numbers[0]!
   return operation === 'sum' ? numbers.reduce((a, b) => a + b) : numbers.reduce((a, b) => a * b)
 }
 

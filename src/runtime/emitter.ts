@@ -98,9 +98,9 @@ export class Emitter {
       const { operation, parts } = takeApart(dim)
       if (operation !== 'name') {
         const [first, ...rest] = parts.map((part) => this.dim(part))
+        if (operation === 'negation') return this.node('Neg', [first!])
         return rest.reduce((a, b) => this.node(operation === 'sum' ? 'Add' : 'Mul', [a, b]), first!)
       }
-      if (dim.startsWith('-')) return this.node('Neg', [this.dim(dim.slice(1))])
       const place = this.places.get(dim) ?? internal(`no graph input carries the dimension '${dim}'`)
       return this.node('Shape', [place.input], { start: { int: place.axis }, end: { int: place.axis + 1 } })
     })
